@@ -1,0 +1,1 @@
+"""Chinese language tools that both answers and petitions need."""

@@ -1,0 +1,52 @@
+"""The form in which a resident's words are matched: simplified, half width, standard Mandarin function words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+
+import yaml
+from opencc import OpenCC
+
+_DIALECT = Path(__file__).with_name("dialect.yml")
+
+# Invisible characters that split words or hide commands: zero-width signs, direction marks, byte order mark, controls.
+_HIDDEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff\x00-\x08\x0b-\x1f\x7f]")
+_CJK = r"[\u3400-\u9fff\U00020000-\U0003ffff]"
+_SPACE_IN_CHINESE = re.compile(rf"(?<={_CJK})\s+(?={_CJK})")
+_SPACES = re.compile(r"\s+")
+
+
+def normalise(text: str) -> str:
+    """`text` as it is matched, never as it is shown or stored.
+
+    Args:
+        text: What somebody typed or spoke, in simplified or Traditional characters, Mandarin or Cantonese.
+    Returns:
+        NFKC, lower case, simplified, without hidden signs, pictographs and spaces between Chinese characters, with the
+        function words of `dialect.yml` replaced. Idempotent.
+    """
+    text = strip_hidden(unicodedata.normalize("NFKC", text)).lower()
+    text = "".join(" " if unicodedata.category(sign) in {"So", "Cn", "Co", "Cs", "Sk"} else sign for sign in text)
+    text = _SPACE_IN_CHINESE.sub("", _SPACES.sub(" ", text)).strip()
+    text, pattern, words = _simplifier().convert(text), *_dialect()
+    return pattern.sub(lambda found: words[found[0]], text)
+
+
+def strip_hidden(text: str) -> str:
+    """`text` without characters that nobody sees."""
+    return _HIDDEN.sub("", text)
+
+
+@cache
+def _simplifier() -> OpenCC:
+    return OpenCC("t2s")
+
+
+@cache
+def _dialect() -> tuple[re.Pattern[str], dict[str, str]]:
+    words: dict[str, str] = yaml.safe_load(_DIALECT.read_text(encoding="utf-8"))["words"]
+    longest_first = sorted(words, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first))), words
