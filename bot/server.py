@@ -1,0 +1,70 @@
+"""Run Rasa for this product: on the loopback address, with its HTTP API closed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# All of these concern Rasa's own pinned parts, which nobody here can change.
+os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
+os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+warnings.simplefilter("ignore")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Run the Rasa server of 诉求通 on 127.0.0.1, its HTTP API closed.")
+    parser.add_argument("--model", type=Path, required=True, help="the trained model, a .tar.gz file")
+    parser.add_argument("--port", type=int, default=5005, help="port on 127.0.0.1 (default %(default)s)")
+    parser.add_argument("--actions", default="http://127.0.0.1:5055/webhook", help="the action server's webhook")
+    return parser.parse_args()
+
+
+def check_action_results_quickly() -> None:
+    """Build the validator of action results once.
+
+    Rasa checks the JSON schema itself on every result, which takes half of the time of a message.
+    """
+    from jsonschema import Draft202012Validator
+    from rasa.core.actions.action import RemoteAction
+
+    validator = Draft202012Validator(RemoteAction.action_response_format_spec())
+
+    def validate(self: RemoteAction, result: object) -> bool:
+        validator.validate(result)
+        return True
+
+    RemoteAction._validate_action_result = validate
+
+
+def main() -> None:
+    """Load the model and serve until told to stop."""
+    arguments = parse_arguments()
+    if not arguments.model.is_file():
+        sys.exit(f"no model at {arguments.model}: run `suqiutong train`")
+    os.environ["SUQIUTONG_ACTION_URL"] = arguments.actions
+    sys.path.insert(0, str(ROOT))
+
+    from rasa.core.run import serve_application
+    from rasa.core.utils import AvailableEndpoints
+
+    check_action_results_quickly()
+    serve_application(
+        model_path=str(arguments.model),
+        interface="127.0.0.1",
+        port=arguments.port,
+        credentials=str(ROOT / "bot" / "credentials.yml"),
+        endpoints=AvailableEndpoints.read_endpoints(str(ROOT / "bot" / "endpoints.yml")),
+        enable_api=False,
+    )
+
+
+if __name__ == "__main__":
+    main()
