@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup run test train lint types bench lock clean
+
+help: ## List the commands.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Make both environments from their lock files, or bring them up to date.
+	@scripts/setup.sh
+
+run: setup ## Do all that is needed and start the product.
+	@.venv/bin/suqiutong up
+
+test: ## Check style, types and training data and run every test; nothing is needed before.
+	@scripts/test.sh
+
+train: setup ## Train the model.
+	@.venv/bin/suqiutong train
+
+lint: ## Correct the style of the code.
+	@scripts/setup.sh dev
+	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+types: ## Check types.
+	@scripts/setup.sh dev
+	@.venv/bin/mypy
+
+bench: setup ## Measure the answer times of the running product.
+	@.venv/bin/python scripts/bench.py
+
+lock: setup ## Pin every package anew.
+	@scripts/lock.sh
+
+clean: ## Remove the environments, the model and the caches; the database and the secrets stay.
+	rm -rf .venv .venv-bot .uv var/models var/knowledge var/log .*_cache

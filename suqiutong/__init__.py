@@ -1,0 +1,1 @@
+"""The command line, the settings, and the only place that wires the parts together."""

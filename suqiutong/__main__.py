@@ -1,0 +1,5 @@
+"""`python -m suqiutong`."""
+
+from suqiutong.cli import app
+
+app()

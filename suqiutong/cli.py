@@ -1,0 +1,225 @@
+"""The command line. Every failure is one line on stderr and a non-zero exit."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy.orm import Session
+
+from suqiutong import database, processes, staff
+from suqiutong.doctor import examine
+from suqiutong.errors import CommandError
+from suqiutong.settings import Settings, read_settings, settings_table
+from suqiutong.staff import Role
+from suqiutong.up import run_everything, train_model
+from suqiutong.wiring import Services
+
+commands = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+knowledge = typer.Typer(no_args_is_help=True)
+schema = typer.Typer(no_args_is_help=True)
+people = typer.Typer(no_args_is_help=True)
+tokens = typer.Typer(no_args_is_help=True)
+serve = typer.Typer(no_args_is_help=True)
+commands.add_typer(knowledge, name="knowledge", help="Build, show and check the knowledge base.")
+commands.add_typer(schema, name="db", help="Change the database schema.")
+commands.add_typer(people, name="staff", help="Manage staff.")
+commands.add_typer(tokens, name="token", help="Manage access tokens.")
+commands.add_typer(serve, name="serve", help="Run one process of the Procfile; `up` runs them all.")
+
+RoleOption = Annotated[Role, typer.Option("--role", help="What the holder may do.")]
+
+
+def app() -> None:
+    """Run the command line; every failure becomes one line."""
+    try:
+        commands()
+    except KeyboardInterrupt:
+        _fail("stopped", 130)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        _fail(_cause(error), 1)
+
+
+def _cause(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    is_ours = type(error).__module__.partition(".")[0] in (
+        "suqiutong",
+        "knowledge",
+        "petitions",
+        "jurisdiction",
+        "language",
+    )
+    return text if is_ours else f"{text.partition(' [SQL:')[0]} ({type(error).__name__}; --debug shows where)"
+
+
+def _fail(text: str, code: int) -> None:
+    print(f"error: {text}", file=sys.stderr)  # noqa: T201 - a terminal is where it belongs
+    sys.exit(code)
+
+
+def _report(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _print_json(value: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@contextmanager
+def _transaction(settings: Settings) -> Iterator[tuple[Session, datetime]]:
+    """A session that commits at the end, on an upgraded schema, and the time."""
+    services = Services(settings)
+    if database.current(services.engine) != database.newest():
+        raise CommandError("the database is not at the newest schema: run `suqiutong db upgrade`")
+    with services.sessions.begin() as session:
+        yield session, services.clock()
+
+
+@commands.callback()
+def main(
+    _debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
+    """诉求通: answers residents from the report of their subdistrict and keeps their petitions."""
+
+
+@commands.command()
+def up() -> None:
+    """Bring everything up to date and run it until Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    services = Services(read_settings())
+    raise typer.Exit(run_everything(services.settings, lambda: database.upgrade(services.engine), _report))
+
+
+@commands.command()
+def train() -> None:
+    """Train the model and put it in place; the one before is kept."""
+    train_model(read_settings(), _report)
+
+
+@commands.command()
+def ask(text: Annotated[str, typer.Argument(help="A resident's question.")]) -> None:
+    """Answer a question as JSON, without any server."""
+    _print_json(Services(read_settings()).ask(text))
+
+
+@commands.command()
+def triage(text: Annotated[str, typer.Argument(help="A resident's complaint or wish.")]) -> None:
+    """Tell as JSON where a petition goes; files nothing."""
+    _print_json(Services(read_settings()).triage(text).to_json())
+
+
+@commands.command()
+def settings(
+    markdown: Annotated[bool, typer.Option("--markdown", help="All settings and their defaults as a table.")] = False,
+) -> None:
+    """Show the settings in force, or document them all."""
+    if markdown:
+        typer.echo(settings_table())
+        return
+    for name, value in read_settings().model_dump().items():
+        typer.echo(f"SUQIUTONG_{name.upper()}={'' if value is None else value}")
+
+
+@commands.command()
+def doctor() -> None:
+    """Check what the product needs: one line each, non-zero exit when something is amiss."""
+    services = Services(read_settings())
+    findings = []
+    for finding in examine(services.settings, today=services.clock().date()):
+        typer.echo(finding)
+        findings.append(finding)
+    if not all(finding.is_ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@schema.command("upgrade")
+def upgrade_schema(revision: Annotated[str, typer.Argument(help="A revision.")] = "head") -> None:
+    """Bring the schema up to a revision, by default the newest."""
+    database.upgrade(Services(read_settings()).engine, revision)
+
+
+@schema.command("downgrade")
+def downgrade_schema(revision: Annotated[str, typer.Argument(help="A revision, `-1`, or `base`.")]) -> None:
+    """Take the schema back to a revision; what later ones hold is lost."""
+    database.downgrade(Services(read_settings()).engine, revision)
+
+
+@schema.command("current")
+def current_schema() -> None:
+    """Show the schema's revision and the newest."""
+    typer.echo(f"{database.current(Services(read_settings()).engine) or 'empty'} (newest: {database.newest()})")
+
+
+@people.command("add")
+def add_person(name: Annotated[str, typer.Argument(help="Their name, unique.")], role: RoleOption) -> None:
+    """Add a member of staff."""
+    with _transaction(read_settings()) as (session, now):
+        staff.add_staff(session, name, role, now=now)
+
+
+@people.command("list")
+def list_people() -> None:
+    """List all staff."""
+    with _transaction(read_settings()) as (session, _now):
+        for member in staff.list_staff(session):
+            typer.echo(f"{member.name}\t{member.role}\t{'disabled' if member.disabled_at else 'active'}")
+
+
+@people.command("disable")
+def disable_person(name: Annotated[str, typer.Argument(help="Their name.")]) -> None:
+    """End a member's access at once and revoke their tokens."""
+    with _transaction(read_settings()) as (session, now):
+        _report(f"revoked tokens: {staff.disable_staff(session, name, now=now)}")
+
+
+@tokens.command("create")
+def create_token(
+    role: RoleOption,
+    holder: Annotated[str, typer.Option("--name", help="A member of staff, or what the token is for.")] = "unnamed",
+) -> None:
+    """Make a token and show it, this once."""
+    with _transaction(read_settings()) as (session, now):
+        token = staff.create_token(session, holder, role, now=now)
+    typer.echo(token)
+
+
+@tokens.command("list")
+def list_tokens() -> None:
+    """List all tokens, without what is secret."""
+    with _transaction(read_settings()) as (session, _now):
+        for token in staff.list_tokens(session):
+            state = "revoked" if token.revoked_at else "active"
+            typer.echo(f"{token.id}\t{token.name}\t{token.role}\t{token.created_at:%Y-%m-%d}\t{state}")
+
+
+@tokens.command("revoke")
+def revoke_token(number: Annotated[int, typer.Argument(help="Its number in `token list`.")]) -> None:
+    """Withdraw a token."""
+    with _transaction(read_settings()) as (session, now):
+        staff.revoke_token(session, number, now=now)
+
+
+@serve.command("rasa")
+def serve_rasa() -> None:
+    """Run Rasa on the loopback address, its HTTP API closed."""
+    processes.run_rasa(read_settings())
+
+
+@serve.command("actions")
+def serve_actions() -> None:
+    """Run the action server on the loopback address."""
+    processes.run_actions(read_settings())
+
+
+@serve.command("web")
+def serve_web() -> None:
+    """Run the web process."""
+    processes.run_web(Services(read_settings()))

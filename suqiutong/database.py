@@ -1,0 +1,82 @@
+"""The database engine and its schema."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError as AlembicError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from suqiutong.errors import CommandError
+from suqiutong.settings import ROOT
+
+MIGRATIONS = ROOT / "petitions" / "migrations"
+
+
+def make_engine(address: str) -> Engine:
+    """An engine for any SQLAlchemy address; SQLite gets what several processes on one file need.
+
+    Raises:
+        CommandError: the address cannot be read or its driver is not installed.
+    """
+    try:
+        url = make_url(address)
+        is_sqlite = url.get_backend_name() == "sqlite"
+        engine = create_engine(url, pool_pre_ping=not is_sqlite)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise CommandError(f"SUQIUTONG_DATABASE_URL: {error}") from error
+    if is_sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Where the migrations are, and the open connection that they change."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema up to a revision."""
+    _migrate(engine, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the schema back to a revision; what later ones hold is lost."""
+    _migrate(engine, lambda config: command.downgrade(config, revision))
+
+
+def current(engine: Engine) -> str | None:
+    """The schema's revision; None when it is empty."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest() -> str | None:
+    """The newest revision that the code knows."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+def _migrate(engine: Engine, change: Callable[[Config], None]) -> None:
+    try:
+        with engine.begin() as connection:
+            change(alembic_config(connection))
+    except AlembicError as error:
+        raise CommandError(f"the database schema cannot be changed: {error}") from error

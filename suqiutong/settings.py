@@ -1,0 +1,165 @@
+"""Every setting in one typed table, read from the environment and `.env`; secrets are made here at the first start."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from suqiutong.errors import CommandError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseSettings):
+    """What can be set. Relative paths start at the checkout."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SUQIUTONG_", env_file=ROOT / ".env", env_file_encoding="utf-8", frozen=True
+    )
+
+    host: str = Field(
+        "127.0.0.1", description="Address on which the web process listens; 0.0.0.0 opens it to the network."
+    )
+    web_port: Port = Field(8000, description="Port of the web process.")
+    rasa_port: Port = Field(5005, description="Port of Rasa, on 127.0.0.1 only.")
+    actions_port: Port = Field(5055, description="Port of the action server, on 127.0.0.1 only.")
+    public_url: str = Field(
+        "",
+        description="Address that residents use when a proxy stands before the web process, without a closing slash.",
+    )
+    data: Path = Field(
+        Path("var"), description="Folder of all that is made while running: database, knowledge, model, logs, secrets."
+    )
+    database_url: str = Field(
+        "", description="SQLAlchemy address of the database; empty: `suqiutong.db` (SQLite) in the data folder."
+    )
+    knowledge: Path | None = Field(
+        None, description="Folder of the built knowledge base; empty: `knowledge` in the data folder."
+    )
+    models: Path | None = Field(None, description="Folder of the trained model; empty: `models` in the data folder.")
+    base_pipeline: Literal["lac", "zh_core_web_sm"] = Field(
+        "lac",
+        description="Source of words, tags and entities: `lac`, or `zh_core_web_sm` once spaCy's model is installed.",
+    )
+    rasa_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one answer of Rasa.")
+    session_hours: int = Field(12, gt=0, description="How long a conversation lives after its last message.")
+    messages_per_minute: int = Field(60, gt=0, description="Messages that one conversation may send in a minute.")
+    address_messages_per_minute: int = Field(
+        3000,
+        gt=0,
+        description="Messages that one network address may send in a minute; everybody in a service hall shares one.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level that reaches the log files."
+    )
+
+    @property
+    def data_folder(self) -> Path:
+        """Folder of all that is made while running, absolute."""
+        return ROOT / self.data
+
+    @property
+    def knowledge_folder(self) -> Path:
+        """Folder of the built knowledge base, absolute."""
+        return ROOT / self.knowledge if self.knowledge else self.data_folder / "knowledge"
+
+    @property
+    def models_folder(self) -> Path:
+        """Folder of the trained model, absolute."""
+        return ROOT / self.models if self.models else self.data_folder / "models"
+
+    @property
+    def log_folder(self) -> Path:
+        """Folder of the logs, absolute."""
+        return self.data_folder / "log"
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy address of the database."""
+        return self.database_url or f"sqlite:///{self.data_folder / 'suqiutong.db'}"
+
+    @property
+    def rasa_url(self) -> str:
+        """Base address of Rasa."""
+        return f"http://127.0.0.1:{self.rasa_port}"
+
+    @property
+    def actions_url(self) -> str:
+        """Address that Rasa calls for every action."""
+        return f"http://127.0.0.1:{self.actions_port}/webhook"
+
+    @property
+    def web_url(self) -> str:
+        """Address of the web process as seen from this machine."""
+        return f"http://{'127.0.0.1' if self.host in ANY_ADDRESS else self.host}:{self.web_port}"
+
+
+def read_settings() -> Settings:
+    """The settings of this start.
+
+    Raises:
+        CommandError: a value is not allowed or a name is unknown; names the setting.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = "_".join(str(part) for part in problem["loc"]).upper()
+        name = name if name.startswith("SUQIUTONG_") else f"SUQIUTONG_{name}"
+        raise CommandError(f"setting {name}: {problem['msg']} (docs/settings.md lists all settings)") from error
+
+
+def settings_table() -> str:
+    """All settings as a Markdown table: variable, default, meaning."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in (None, "") else f"`{field.default}`"
+        rows.append(f"| `SUQIUTONG_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def read_secret(folder: Path) -> bytes:
+    """The key of every signature made here; made at the first start, readable by its owner alone.
+
+    Raises:
+        CommandError: others can read the file, or it holds no key.
+    """
+    path = folder / "secrets.json"
+    if not path.exists():
+        _make_secret(path)
+    if path.stat().st_mode & 0o077:
+        raise CommandError(f"{path} can be read by others: chmod 600 it, and replace it if they did")
+    try:
+        secret = bytes.fromhex(json.loads(path.read_text(encoding="utf-8"))["secret"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(
+            f"{path} holds no key: restore it from a backup (query codes and sessions depend on it)"
+        ) from error
+    if len(secret) < 32:
+        raise CommandError(f"the key in {path} is shorter than 32 bytes: restore it from a backup")
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump({"secret": secrets.token_hex(32)}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(half, path)
+    except FileExistsError:
+        pass  # another process was first: its key counts
+    finally:
+        half.unlink()

@@ -1,0 +1,111 @@
+"""The only place that joins the parts: every engine, client and clock is made here and passed in."""
+
+# ruff: noqa: PLC0415 - each part is imported at its first use: a command pays only for what it needs
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from suqiutong.database import make_engine
+from suqiutong.errors import CommandError
+from suqiutong.settings import Settings, read_secret
+
+if TYPE_CHECKING:
+    from language.danger import Danger
+
+    from jurisdiction import Jurisdiction
+    from knowledge import KnowledgeBase
+    from language.vectors import SentenceEncoder
+    from petitions import Route
+
+logger = logging.getLogger(__name__)
+
+
+class Services:
+    """All parts of the product, each imported and made at its first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def jurisdiction(self) -> Jurisdiction:
+        """The local facts."""
+        from jurisdiction import load_jurisdiction
+
+        return load_jurisdiction()
+
+    @cached_property
+    def encoder(self) -> SentenceEncoder:
+        """Sentence vectors."""
+        from language.vectors import SentenceEncoder
+
+        return SentenceEncoder()
+
+    @cached_property
+    def knowledge(self) -> KnowledgeBase | None:
+        """The knowledge base; None when it could not be loaded, which `/readyz` reports."""
+        from knowledge import KnowledgeBase, KnowledgeError
+
+        try:
+            return KnowledgeBase.load(self.settings.knowledge_folder)
+        except KnowledgeError as error:
+            logger.error("knowledge_not_loaded code=%s", error.code)
+            return None
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database engine."""
+        self.settings.data_folder.mkdir(parents=True, exist_ok=True)
+        return make_engine(self.settings.database)
+
+    @cached_property
+    def sessions(self) -> sessionmaker[Session]:
+        """Database sessions."""
+        return sessionmaker(self.engine, expire_on_commit=False)
+
+    @cached_property
+    def secret(self) -> bytes:
+        """Key of every signature made here."""
+        return read_secret(self.settings.data_folder)
+
+    def clock(self) -> datetime:
+        """Now, aware."""
+        return datetime.now(UTC)
+
+    def triage(self, text: str) -> Route:
+        """Where this petition goes."""
+        from petitions import triage
+
+        return triage(text, self.jurisdiction, self.encoder)
+
+    def ask(self, text: str) -> dict[str, Any]:
+        """The contract message that answers one question: safety first, then the knowledge base.
+
+        Raises:
+            CommandError: there is no knowledge base.
+        """
+        from channels.chat import danger_message
+
+        if danger := self.find_danger(text):
+            return danger_message(danger)
+        if self.knowledge is None:
+            raise CommandError("there is no knowledge base: run `suqiutong knowledge build`")
+        return self.knowledge.answer(text, None).to_json()
+
+    def find_danger(self, text: str) -> Danger | None:
+        """The danger that the text reports."""
+        from language.danger import find_danger
+
+        return find_danger(text, self.jurisdiction)
+
+    def check_token(self, token: str, role: str) -> str | None:
+        """Name of the holder when the token is valid for the role."""
+        from suqiutong.staff import check_token
+
+        with self.sessions() as session:
+            return check_token(session, token, role)
