@@ -1,0 +1,85 @@
+"""The application that faces residents and operators, made from what it is given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from channels.assist import assist_router
+from channels.chat import Chat, chat_router
+from channels.errors import ChannelError
+from channels.form import form_router
+from channels.guard import Guard
+from channels.health import health_router
+from channels.metrics import Metrics
+from channels.page import page_router
+from channels.rasa import RasaClient
+from channels.render import Pages
+from channels.services import Services
+
+
+def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
+    """The application.
+
+    Args:
+        services: All that it needs from the rest of the product.
+        rasa_transport: Takes the place of the network between here and Rasa.
+    """
+    settings = services.settings
+    metrics = Metrics()
+    http = httpx.AsyncClient(
+        base_url=settings.rasa_url,
+        timeout=httpx.Timeout(settings.rasa_timeout_seconds, connect=2.0),
+        limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+        transport=rasa_transport,
+        # Rasa is on the loopback address: a proxy meant for the internet must not carry residents' words.
+        trust_env=False,
+    )
+    rasa = RasaClient(http, timeout_seconds=settings.rasa_timeout_seconds, seconds=metrics.understanding_seconds)
+    chat = Chat(services, rasa, metrics)
+    pages = Pages(services.jurisdiction)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(rasa.keep_ready())
+        yield
+        warming.cancel()
+        with suppress(asyncio.CancelledError):
+            await warming
+        await chat.finish()
+        await http.aclose()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Guard, metrics=metrics)
+    app.include_router(health_router(services, rasa, metrics))
+    app.include_router(chat_router(chat))
+    app.include_router(assist_router(services))
+    app.include_router(page_router(services, chat, rasa, pages))
+    app.include_router(form_router(services, chat, pages))
+    app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
+
+    def refuse(request: Request, error: ChannelError) -> Response:
+        metrics.refusals.labels(error.code).inc()
+        wants_page = request.method == "GET" or "text/html" in request.headers.get("Accept", "")
+        if wants_page and not request.url.path.startswith("/api/"):
+            return pages.response(request, "error.html", {"error": error}, status=error.status, headers=error.headers)
+        return JSONResponse(error.to_json(), error.status, error.headers)
+
+    @app.exception_handler(ChannelError)
+    async def on_channel_error(request: Request, error: ChannelError) -> Response:
+        return refuse(request, error)
+
+    @app.exception_handler(HTTPException)
+    async def on_http_exception(request: Request, error: HTTPException) -> Response:
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "malformed")
+        return refuse(request, ChannelError(code))
+
+    return app

@@ -1,0 +1,298 @@
+"""One message of a resident, from the door to the reply; and `POST /api/chat` in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import time
+from collections import OrderedDict
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from channels import store
+from channels.errors import ChannelError
+from channels.limits import RateLimit
+from channels.locks import ConversationLocks
+from channels.metrics import Metrics
+from channels.rasa import RasaClient, RasaError, command
+from channels.sanitise import strip_hidden
+from channels.services import Danger, Services
+from channels.texts import load_texts, say
+from channels.tokens import Tokens
+
+logger = logging.getLogger(__name__)
+
+TEXT_LIMIT = 2_000
+# Each character may take twelve bytes as JSON escapes, beside a token and a message id.
+BODY_LIMIT_BYTES = 32_768
+MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,64}")
+# Long enough to repeat a request whose reply was lost, or to read the page after it was posted without JavaScript.
+FRESH_SECONDS = 600
+FRESH_KEPT = 2_000
+# A slow database may not hold safety advice back.
+DANGER_WAIT_SECONDS = 1.0
+
+
+def check_text(typed: str) -> str:
+    """The text without hidden characters.
+
+    Raises:
+        ChannelError: nothing is left, or too much.
+    """
+    text = strip_hidden(typed)
+    if not text:
+        raise ChannelError("empty")
+    if len(text) > TEXT_LIMIT:
+        raise ChannelError("too_long", limit=TEXT_LIMIT)
+    return text
+
+
+async def read_body(request: Request, limit_bytes: int = BODY_LIMIT_BYTES) -> bytes:
+    """The body, read no further than the limit.
+
+    Raises:
+        ChannelError: the body is longer.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit_bytes:
+            raise ChannelError("too_long", limit=TEXT_LIMIT)
+    return bytes(body)
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The body as a JSON object.
+
+    Raises:
+        ChannelError: it is too long or not a JSON object in UTF-8.
+    """
+    body = await read_body(request)
+    try:
+        loaded = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ChannelError("malformed") from error
+    if not isinstance(loaded, dict):
+        raise ChannelError("malformed")
+    return loaded
+
+
+def text_of(body: dict[str, Any]) -> str:
+    """The checked `text` of a request; an absent one counts as empty.
+
+    Raises:
+        ChannelError: it is no string, empty or too long.
+    """
+    text = body.get("text", "")
+    if not isinstance(text, str):
+        raise ChannelError("malformed")
+    return check_text(text)
+
+
+def optional_string(body: dict[str, Any], name: str, pattern: re.Pattern[str] | None = None) -> str | None:
+    """An optional string of a request.
+
+    Raises:
+        ChannelError: it is neither absent nor a string of the pattern.
+    """
+    value = body.get(name)
+    if value is not None and (not isinstance(value, str) or (pattern and not pattern.fullmatch(value))):
+        raise ChannelError("malformed")
+    return value
+
+
+def danger_message(danger: Danger) -> dict[str, Any]:
+    """The card that goes out before anything else: advice, and every number that the advice does not name itself."""
+    text = danger.advice
+    unnamed = [number for number in danger.phones if number not in text]
+    if unnamed:
+        text = say("danger.advice_and_phones", advice=text, phones=say("danger.joiner").join(unnamed))
+    buttons = [dict(button) for button in load_texts()["danger"]["buttons"].get(danger.kind, ())]
+    return {"kind": danger.kind, "text": text, "citations": [], "facts": [], "buttons": buttons}
+
+
+class FreshReplies:
+    """The latest replies as they were sent, query codes and all; in bounded memory and never in the database."""
+
+    def __init__(self) -> None:
+        self._replies: OrderedDict[tuple[str, int], tuple[float, list[dict[str, Any]]]] = OrderedDict()
+
+    def put(self, conversation: str, answers: int, messages: list[dict[str, Any]]) -> None:
+        """Keep the replies to the message of that number for a while."""
+        self._replies[conversation, answers] = (time.monotonic(), messages)
+        while len(self._replies) > FRESH_KEPT:
+            self._replies.popitem(last=False)
+
+    def get(self, conversation: str, answers: int) -> list[dict[str, Any]] | None:
+        """The replies as sent, while they are fresh."""
+        at, messages = self._replies.get((conversation, answers), (-FRESH_SECONDS, None))
+        return messages if time.monotonic() - at < FRESH_SECONDS else None
+
+    def forget(self, conversation: str) -> None:
+        """Drop the replies of a conversation."""
+        for key in [key for key in self._replies if key[0] == conversation]:
+            del self._replies[key]
+
+
+class Chat:
+    """Takes one message at a time of each conversation through danger check, transcript and Rasa."""
+
+    def __init__(self, services: Services, rasa: RasaClient, metrics: Metrics) -> None:
+        settings = services.settings
+        self._services = services
+        self._rasa = rasa
+        self._metrics = metrics
+        self._locks = ConversationLocks()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.session_limit = RateLimit(settings.messages_per_minute)
+        self.address_limit = RateLimit(settings.address_messages_per_minute)
+        self.tokens = Tokens(services.secret, "conversation", hours=settings.session_hours)
+        self.fresh = FreshReplies()
+
+    async def reply(
+        self, conversation: str, text: str, *, address: str, message_id: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The messages that answer a checked text.
+
+        Args:
+            conversation: Identity of the conversation.
+            text: From `check_text`.
+            address: Network address of the sender, for the rate limit.
+            message_id: The client's own id of the message, for repeats.
+
+        Raises:
+            ChannelError: too fast, or understanding is down; never when the text reports a danger.
+        """
+        danger = await run_in_threadpool(self._services.find_danger, text)
+        waits = [self.address_limit.take(address), self.session_limit.take(conversation)]
+        wait_seconds = max((wait for wait in waits if wait is not None), default=None)
+        if wait_seconds is not None:
+            # Safety advice goes out at any pace, but a flood of danger words reaches neither database nor Rasa.
+            if danger is None:
+                raise ChannelError("too_fast", retry_after_seconds=wait_seconds)
+            return self._counted([danger_message(danger)])
+        answered: asyncio.Future[list[dict[str, Any]]] = asyncio.get_running_loop().create_future()
+        # A task of its own: a caller who hangs up neither loses the reply nor lets the next message overtake.
+        task = asyncio.create_task(self._exchange(conversation, text, message_id, danger, answered))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return self._counted(await answered)
+
+    async def finish(self) -> None:
+        """Wait for the messages under way."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _counted(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for message in messages:
+            self._metrics.replies.labels(message["kind"]).inc()
+        return messages
+
+    async def _exchange(
+        self,
+        conversation: str,
+        text: str,
+        message_id: str | None,
+        danger: Danger | None,
+        answered: asyncio.Future[list[dict[str, Any]]],
+    ) -> None:
+        async with self._locks.hold(conversation):
+            try:
+                if danger is None:
+                    _settle(answered, await self._answer(conversation, text, message_id))
+                    return
+                is_new = await self._warn(conversation, text, message_id, danger, answered)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the caller who waits must hear of it
+                _settle(answered, error)
+                return
+            if is_new:
+                try:
+                    await self._rasa.tell(conversation, command(danger.kind, danger_text=text))
+                except RasaError as error:
+                    logger.warning("danger_not_forwarded conversation=%s reason=%s", conversation, error.reason)
+
+    async def _answer(self, conversation: str, text: str, message_id: str | None) -> list[dict[str, Any]]:
+        received = await run_in_threadpool(self._receive, conversation, text, message_id)
+        if received.replies:
+            return self.fresh.get(conversation, received.number) or list(received.replies)
+        try:
+            messages = await self._rasa.say(conversation, text)
+        except RasaError as error:
+            logger.warning("understanding_down conversation=%s reason=%s", conversation, error.reason)
+            form = self._services.settings.public_url + "/petition"
+            raise ChannelError("understanding_down", form=form) from error
+        self.fresh.put(conversation, received.number, messages)
+        await run_in_threadpool(self._record, conversation, received.number, messages)
+        return messages
+
+    async def _warn(
+        self,
+        conversation: str,
+        text: str,
+        message_id: str | None,
+        danger: Danger,
+        answered: asyncio.Future[list[dict[str, Any]]],
+    ) -> bool:
+        """Answer with the danger card, stored if the database is quick about it; whether the message is new."""
+        card = [danger_message(danger)]
+        storing = asyncio.create_task(run_in_threadpool(self._receive_and_record, conversation, text, message_id, card))
+        await asyncio.wait({storing}, timeout=DANGER_WAIT_SECONDS)
+        _settle(answered, card)
+        return await storing
+
+    def _receive_and_record(
+        self, conversation: str, text: str, message_id: str | None, messages: list[dict[str, Any]]
+    ) -> bool:
+        received = self._receive(conversation, text, message_id)
+        if not received.replies:
+            self._record(conversation, received.number, messages)
+        return not received.replies
+
+    def _receive(self, conversation: str, text: str, message_id: str | None) -> store.Received:
+        with self._services.sessions() as session:
+            received = store.receive(session, conversation, text, message_id, now=self._services.clock())
+            session.commit()
+            return received
+
+    def _record(self, conversation: str, answers: int, messages: list[dict[str, Any]]) -> None:
+        with self._services.sessions() as session:
+            store.record_replies(session, conversation, answers, messages, now=self._services.clock())
+            session.commit()
+
+
+def _settle(answered: asyncio.Future[list[dict[str, Any]]], outcome: list[dict[str, Any]] | Exception) -> None:
+    """Give the caller the outcome, unless the caller has it or has gone."""
+    if isinstance(outcome, Exception):
+        if answered.done():
+            logger.error("message_failed_after_reply error=%s", type(outcome).__name__)
+        else:
+            answered.set_exception(outcome)
+    elif not answered.done():
+        answered.set_result(outcome)
+
+
+def address_of(request: Request) -> str:
+    """The sender's network address, as the server in front reports it."""
+    return request.client.host if request.client else "unknown"
+
+
+def chat_router(chat: Chat) -> APIRouter:
+    """`POST /api/chat`."""
+    router = APIRouter()
+
+    @router.post("/api/chat")
+    async def post_chat(request: Request) -> JSONResponse:
+        """Answer one message of the contract."""
+        body = await read_json(request)
+        session = optional_string(body, "session")
+        message_id = optional_string(body, "message_id", MESSAGE_ID)
+        text = text_of(body)
+        conversation = chat.tokens.read(session) or chat.tokens.new()
+        messages = await chat.reply(conversation, text, address=address_of(request), message_id=message_id)
+        return JSONResponse({"session": chat.tokens.sign(conversation), "messages": messages})
+
+    return router

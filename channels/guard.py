@@ -1,0 +1,112 @@
+"""What stands around every request: its id, log line and security headers, and whether a form is our own page's."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+import traceback
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from channels.errors import ChannelError
+from channels.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Guard:
+    """ASGI middleware; a plain one, so that a reply is never buffered and a handler never cancelled."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("X-Request-ID", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+        status: int | None = None
+        started = time.perf_counter()
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                # Pages and replies are one person's; only the fixed files may be kept.
+                is_fixed = scope["path"].startswith("/static/")
+                headers.setdefault("Cache-Control", "public, max-age=3600" if is_fixed else "no-store")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_guarded)
+        except Exception as error:
+            # Its text may hold a resident's words, so only its type and place are kept.
+            logger.error("unhandled id=%s error=%s at=%s", request_id, type(error).__name__, _place(error))
+            if status is not None:
+                raise
+            refusal = ChannelError("internal")
+            await JSONResponse(refusal.to_json(), refusal.status)(scope, receive, send_guarded)
+        finally:
+            # The route's pattern, never the address as typed: an unknown one may hold words.
+            route = getattr(scope.get("route"), "path", "other")
+            self._metrics.requests.labels(route, str(status)).inc()
+            logger.info(
+                "request id=%s method=%s route=%s status=%s milliseconds=%d",
+                request_id,
+                scope["method"],
+                route,
+                status,
+                (time.perf_counter() - started) * 1000,
+            )
+
+
+def _place(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a form that another site's page has sent.
+
+    Browsers say where a request comes from in `Sec-Fetch-Site`, older ones in `Origin`; a client that sends neither is
+    no browser and carries nobody's cookie.
+
+    Raises:
+        ChannelError: it came from elsewhere.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site not in {"same-origin", "none"}:
+            raise ChannelError("foreign_origin")
+        return
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+        raise ChannelError("foreign_origin")

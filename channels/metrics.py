@@ -1,0 +1,20 @@
+"""What is counted, in a registry of each application's own."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+
+class Metrics:
+    """Counters and times of the channels."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "suqiutong_http_requests", "Requests by route and status.", ["route", "status"], registry=self.registry
+        )
+        self.replies = Counter("suqiutong_chat_replies", "Replies by kind.", ["kind"], registry=self.registry)
+        self.refusals = Counter("suqiutong_refusals", "Refused requests by code.", ["code"], registry=self.registry)
+        self.understanding_seconds = Histogram(
+            "suqiutong_understanding_seconds", "Time Rasa takes for a message.", registry=self.registry
+        )

@@ -1,0 +1,147 @@
+"""The resident's page at `/`: the conversation from the server's transcript, with and without JavaScript."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+
+from channels import store
+from channels.chat import MESSAGE_ID, TEXT_LIMIT, Chat, address_of, check_text, read_body
+from channels.errors import ChannelError
+from channels.guard import check_origin
+from channels.rasa import RasaClient
+from channels.render import LARGE_COOKIE, Pages
+from channels.services import Services
+
+COOKIE = "conversation"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the resident said and what the assistant replied."""
+
+    text: str
+    replies: list[dict[str, Any]]
+
+
+def set_cookie(response: Response, request: Request, name: str, value: str, *, hours: int) -> None:
+    """Give the browser a cookie that scripts cannot read and other sites cannot send."""
+    is_secure = request.url.scheme == "https"
+    response.set_cookie(name, value, max_age=hours * 3600, httponly=True, samesite="lax", secure=is_secure)
+
+
+async def read_form(request: Request) -> FormData:
+    """The fields of a form, no larger than a chat message may be.
+
+    Raises:
+        ChannelError: the form is too large or comes from another site.
+    """
+    check_origin(request)
+    # Starlette parses the body it has read, so the size is checked first.
+    request._body = await read_body(request)
+    return await request.form(max_files=0)
+
+
+def field(form: FormData, name: str) -> str:
+    """A text field of a form; empty when absent."""
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def page_router(services: Services, chat: Chat, rasa: RasaClient, pages: Pages) -> APIRouter:
+    """The page and the three things its buttons do."""
+    router = APIRouter()
+    hours = services.settings.session_hours
+
+    def conversation_of(request: Request) -> str | None:
+        return chat.tokens.read(request.cookies.get(COOKIE))
+
+    def turns_of(conversation: str | None) -> list[Turn]:
+        if conversation is None:
+            return []
+        with services.sessions() as session:
+            rows = store.transcript(session, conversation)
+        turns: list[Turn] = []
+        by_number: dict[int, Turn] = {}
+        for row in rows:
+            if row.kind == store.RESIDENT:
+                turn = Turn(row.payload["text"], [])
+                by_number[row.number] = turn
+                turns.append(turn)
+            elif row.answers in by_number:
+                by_number[row.answers].replies.append(row.payload)
+        for number, turn in by_number.items():
+            turn.replies[:] = chat.fresh.get(conversation, number) or turn.replies
+        return turns
+
+    async def show(
+        request: Request, *, typed: str = "", message_id: str = "", error: ChannelError | None = None
+    ) -> Response:
+        conversation = conversation_of(request)
+        context = {
+            "turns": await run_in_threadpool(turns_of, conversation),
+            "typed": typed,
+            "message_id": message_id or chat.tokens.new(),
+            "error": error,
+            "is_ready": rasa.why_not_ready is None,
+            "limit": TEXT_LIMIT,
+        }
+        if error is None:
+            return pages.response(request, "chat.html", context)
+        return pages.response(request, "chat.html", context, status=error.status, headers=error.headers)
+
+    @router.get("/")
+    async def get_page(request: Request) -> Response:
+        """The conversation so far."""
+        return await show(request)
+
+    @router.post("/")
+    async def post_page(request: Request) -> Response:
+        """Say something: a script gets the new replies as HTML, a plain form gets the page again."""
+        is_script = request.headers.get("Accept") == "application/json"
+        typed, message_id = "", ""
+        try:
+            form = await read_form(request)
+            typed = field(form, "choice") or field(form, "text")
+            given_id = field(form, "message_id")
+            message_id = given_id if MESSAGE_ID.fullmatch(given_id) else chat.tokens.new()
+            conversation = conversation_of(request) or chat.tokens.new()
+            replies = await chat.reply(
+                conversation, check_text(typed), address=address_of(request), message_id=message_id
+            )
+        except ChannelError as error:
+            if is_script or error.code == "foreign_origin":
+                raise
+            return await show(request, typed=typed, message_id=message_id, error=error)
+        response: Response
+        if is_script:
+            response = JSONResponse({"html": pages.fragment("replies.html", {"replies": replies, "is_last": True})})
+        else:
+            response = RedirectResponse("/#latest", 303)
+        set_cookie(response, request, COOKIE, chat.tokens.sign(conversation), hours=hours)
+        return response
+
+    @router.post("/clear", dependencies=[Depends(check_origin)])
+    async def clear(request: Request) -> Response:
+        """Forget the conversation on this device."""
+        conversation = conversation_of(request)
+        if conversation is not None:
+            chat.fresh.forget(conversation)
+        response = RedirectResponse("/", 303)
+        response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+        return response
+
+    @router.post("/text-size", dependencies=[Depends(check_origin)])
+    async def change_text_size(request: Request) -> Response:
+        """Switch between normal and large text on this device."""
+        response = RedirectResponse("/", 303)
+        is_large = request.cookies.get(LARGE_COOKIE) == "1"
+        set_cookie(response, request, LARGE_COOKIE, "0" if is_large else "1", hours=24 * 365)
+        return response
+
+    return router

@@ -1,0 +1,162 @@
+"""The only way to Rasa: a client with time-outs, and a check of everything that comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+from prometheus_client import Histogram
+
+from channels.sanitise import neutralise
+from channels.texts import say
+
+logger = logging.getLogger(__name__)
+
+KINDS = frozenset(
+    {
+        *("answer", "no_answer", "clarify", "refusal", "smalltalk", "notice"),
+        *("prompt", "confirm", "ticket", "ticket_status"),
+        *("emergency", "crisis", "handoff"),
+    }
+)
+WARM_UP_SENDER = "warm-up"
+REPLY_LIMIT_BYTES = 2_000_000
+
+
+class RasaError(Exception):
+    """Rasa gave no usable answer."""
+
+    def __init__(self, reason: str, *, retryable: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retryable = retryable
+
+
+def command(intent: str, **entities: str) -> str:
+    """An internal command in Rasa's own syntax; only this module makes one.
+
+    Args:
+        intent: Name of an intent.
+        entities: Values of any content: JSON keeps line breaks and braces apart from the syntax around them.
+    """
+    return f"/{intent}{json.dumps(entities, ensure_ascii=False)}"
+
+
+def contract_message(item: object) -> dict[str, Any] | None:
+    """One item of Rasa's reply as a contract message with all its lists; None when it is of no known shape."""
+    custom = item.get("custom") if isinstance(item, Mapping) else None
+    if not isinstance(custom, Mapping):
+        return None
+    text = custom.get("text")
+    if custom.get("kind") not in KINDS or not isinstance(text, str) or not text.strip():
+        return None
+    message = {**custom}
+    for name in ("citations", "facts", "buttons"):
+        values = message.get(name)
+        message[name] = [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []
+    message["buttons"] = [
+        button
+        for button in message["buttons"]
+        if all(isinstance(button.get(name), str) and button[name] for name in ("title", "text"))
+    ]
+    if not isinstance(message.get("ticket"), Mapping):
+        message.pop("ticket", None)
+    return message
+
+
+def contract_messages(items: Sequence[object], sender: str) -> list[dict[str, Any]]:
+    """All items of a reply as contract messages; those of unknown shape become one notice.
+
+    Raises:
+        RasaError: the reply is empty: Rasa answers so when an action failed.
+    """
+    messages = [contract_message(item) for item in items]
+    known = [message for message in messages if message is not None]
+    if len(known) < len(messages):
+        logger.error("unknown_reply_shape conversation=%s items=%d", sender, len(messages) - len(known))
+        known.append(notice("notices.unknown_reply"))
+    if not known:
+        raise RasaError("empty_reply", retryable=True)
+    return known
+
+
+def notice(key: str, **fields: object) -> dict[str, Any]:
+    """A notice of our own."""
+    return {"kind": "notice", "text": say(key, **fields), "citations": [], "facts": [], "buttons": []}
+
+
+class RasaClient:
+    """Sends messages to Rasa's REST channel and knows whether it answers."""
+
+    def __init__(self, http: httpx.AsyncClient, *, timeout_seconds: float, seconds: Histogram | None = None) -> None:
+        self._http = http
+        self._timeout_seconds = timeout_seconds
+        self._seconds = seconds
+        self.why_not_ready: str | None = "starting"
+
+    async def say(self, sender: str, text: str) -> list[dict[str, Any]]:
+        """What the assistant replies to typed text, which is made harmless first.
+
+        Raises:
+            RasaError: no usable answer.
+        """
+        return contract_messages(await self._post(sender, neutralise(text)), sender)
+
+    async def tell(self, sender: str, internal_command: str) -> None:
+        """Let Rasa know something; its reply is dropped.
+
+        Raises:
+            RasaError: no answer.
+        """
+        await self._post(sender, internal_command)
+
+    async def keep_ready(self, pause_seconds: float = 2.0) -> None:
+        """Warm up until answered, and again after each failure; runs until cancelled."""
+        while True:
+            if self.why_not_ready is not None:
+                try:
+                    if await self._post(WARM_UP_SENDER, say("warm_up")):
+                        self.why_not_ready = None
+                        logger.info("understanding_ready")
+                except RasaError as error:
+                    logger.info("understanding_not_ready reason=%s", error.reason)
+            await asyncio.sleep(pause_seconds)
+
+    async def _post(self, sender: str, message: str) -> list[object]:
+        started = time.perf_counter()
+        try:
+            return await self._exchange(sender, message)
+        except RasaError as error:
+            if error.retryable and self.why_not_ready is None:
+                self.why_not_ready = error.reason
+            raise
+        finally:
+            if self._seconds:
+                self._seconds.observe(time.perf_counter() - started)
+
+    async def _exchange(self, sender: str, message: str) -> list[object]:
+        body = {"sender": sender, "message": message, "metadata": {"channel": "web"}}
+        try:
+            # The client's own time-outs bound each read, not a reply that drips: this one bounds the whole.
+            async with asyncio.timeout(self._timeout_seconds):
+                response = await self._http.post("/webhooks/rest/webhook", json=body)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise RasaError("timeout", retryable=True) from error
+        except httpx.HTTPError as error:
+            raise RasaError("unreachable", retryable=True) from error
+        if response.status_code != httpx.codes.OK:
+            raise RasaError(f"status_{response.status_code}", retryable=response.is_server_error)
+        if len(response.content) > REPLY_LIMIT_BYTES:
+            raise RasaError("reply_too_large", retryable=False)
+        try:
+            items = response.json()
+        except ValueError as error:
+            raise RasaError("not_json", retryable=True) from error
+        if not isinstance(items, list):
+            raise RasaError("not_a_list", retryable=True)
+        return items

@@ -1,0 +1,126 @@
+"""The transcript: every message of a conversation, numbered, in the resident's order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from petitions.base import Base
+from sqlalchemy import JSON, DateTime, Integer, String, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from channels.texts import say
+
+RESIDENT = "resident"
+# 查询码 and the code after it, however the sentence joins them.
+QUERY_CODE = re.compile(r"查询码[\s*：:是为]*(?P<code>[0-9A-Za-z][0-9A-Za-z-]{3,})\**")
+
+
+class ChatMessage(Base):
+    """One message; `kind` is `resident` for the resident's own, otherwise a kind of the contract."""
+
+    __tablename__ = "chat_messages"
+    __table_args__ = (
+        UniqueConstraint("conversation", "number", name="uq_chat_messages_number"),
+        # A repeated POST finds the message it repeats; messages without an id are all different.
+        UniqueConstraint("conversation", "message_id", name="uq_chat_messages_message_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    conversation: Mapped[str] = mapped_column(String(64))
+    number: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16))
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    message_id: Mapped[str | None] = mapped_column(String(64))
+    answers: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A stored message of a resident, and the replies when it was answered before."""
+
+    number: int
+    replies: tuple[dict[str, Any], ...]
+
+
+def without_code(message: dict[str, Any]) -> dict[str, Any]:
+    """The message as it may be kept: a query code is shown once and never stored."""
+    if message["kind"] != "ticket":
+        return message
+    kept = {name: value for name, value in message.items() if name != "code"}
+    return kept | {"text": QUERY_CODE.sub(say("notices.code_shown"), message["text"])}
+
+
+def receive(session: Session, conversation: str, text: str, message_id: str | None, *, now: datetime) -> Received:
+    """Store a message of a resident once.
+
+    Args:
+        session: Open transaction.
+        conversation: Identity of the conversation.
+        text: What was typed.
+        message_id: The client's own id of this message; the same id again finds the stored message and its replies.
+        now: Aware.
+    """
+    if message_id is not None:
+        earlier = session.scalar(
+            select(ChatMessage).where(ChatMessage.conversation == conversation, ChatMessage.message_id == message_id)
+        )
+        if earlier is not None:
+            replies = session.scalars(
+                select(ChatMessage)
+                .where(ChatMessage.conversation == conversation, ChatMessage.answers == earlier.number)
+                .order_by(ChatMessage.number)
+            )
+            return Received(earlier.number, tuple(reply.payload for reply in replies))
+    number = _next_number(session, conversation)
+    session.add(
+        ChatMessage(
+            conversation=conversation,
+            number=number,
+            kind=RESIDENT,
+            payload={"text": text},
+            message_id=message_id,
+            answers=None,
+            created_at=now,
+        )
+    )
+    return Received(number, ())
+
+
+def record_replies(
+    session: Session, conversation: str, answers: int, messages: Sequence[dict[str, Any]], *, now: datetime
+) -> None:
+    """Store what the assistant replied to the message of that number."""
+    first = _next_number(session, conversation)
+    session.add_all(
+        ChatMessage(
+            conversation=conversation,
+            number=number,
+            kind=message["kind"],
+            payload=without_code(message),
+            message_id=None,
+            answers=answers,
+            created_at=now,
+        )
+        for number, message in enumerate(messages, first)
+    )
+
+
+def transcript(session: Session, conversation: str, *, limit: int = 200) -> list[ChatMessage]:
+    """The last messages of a conversation, oldest first."""
+    newest_first = session.scalars(
+        select(ChatMessage)
+        .where(ChatMessage.conversation == conversation)
+        .order_by(ChatMessage.number.desc())
+        .limit(limit)
+    )
+    return list(newest_first)[::-1]
+
+
+def _next_number(session: Session, conversation: str) -> int:
+    last = session.scalar(select(func.max(ChatMessage.number)).where(ChatMessage.conversation == conversation))
+    return (last or 0) + 1
