@@ -57,21 +57,21 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
         await chat.finish()
         await http.aclose()
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Guard, metrics=metrics)
-    app.include_router(health_router(services, rasa, metrics))
-    app.include_router(chat_router(chat))
-    app.include_router(assist_router(services))
-    app.include_router(page_router(services, chat, rasa, pages))
-    app.include_router(form_router(services, chat, pages))
-    app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
-
     def refuse(request: Request, error: ChannelError) -> Response:
         metrics.refusals.labels(error.code).inc()
         wants_page = request.method == "GET" or "text/html" in request.headers.get("Accept", "")
         if wants_page and not request.url.path.startswith("/api/"):
             return pages.response(request, "error.html", {"error": error}, status=error.status, headers=error.headers)
         return JSONResponse(error.to_json(), error.status, error.headers)
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Guard, metrics=metrics, refuse=refuse)
+    app.include_router(health_router(services, rasa, metrics))
+    app.include_router(chat_router(chat))
+    app.include_router(assist_router(services))
+    app.include_router(page_router(services, chat, rasa, pages))
+    app.include_router(form_router(services, chat, pages))
+    app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
 
     @app.exception_handler(ChannelError)
     async def on_channel_error(request: Request, error: ChannelError) -> Response:

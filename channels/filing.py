@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from channels.services import Route, Services
-from petitions import Draft, Filed, PetitionError, file_petition, find_ticket, ticket_of
+from channels.services import Services
+from petitions import Draft, Filed, PetitionError, Route, file_petition, find_ticket, ticket_of
 
 CHANNEL = "form"
 

@@ -24,7 +24,7 @@ from channels.tokens import Tokens
 
 FORM_HOURS = 24
 MATTER_LEAST = 4
-LIMITS = {"matter": TEXT_LIMIT, "place": 200, "occurred": 100, "name": 50, "phone": 30}
+LIMITS = {"matter": TEXT_LIMIT, "place": 200, "occurred": 100, "name": 40, "phone": 30}
 _PHONE = re.compile(r"(?:\+?86)?(?:1[3-9]\d{9}|0\d{9,11})")
 
 

@@ -7,11 +7,12 @@ import re
 import secrets
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi import Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,8 +39,9 @@ SECURITY_HEADERS = {
 class Guard:
     """ASGI middleware; a plain one, so that a reply is never buffered and a handler never cancelled."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, refuse: Callable[[Request, ChannelError], Response]) -> None:
         self._app = app
+        self._refuse = refuse
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,8 +74,7 @@ class Guard:
             logger.error("unhandled id=%s error=%s at=%s", request_id, type(error).__name__, _place(error))
             if status is not None:
                 raise
-            refusal = ChannelError("internal")
-            await JSONResponse(refusal.to_json(), refusal.status)(scope, receive, send_guarded)
+            await self._refuse(Request(scope), ChannelError("internal"))(scope, receive, send_guarded)
         finally:
             # The route's pattern, never the address as typed: an unknown one may hold words.
             route = getattr(scope.get("route"), "path", "other")

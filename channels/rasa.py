@@ -24,6 +24,12 @@ KINDS = frozenset(
         *("emergency", "crisis", "handoff"),
     }
 )
+# The lists of a message, and what each of their entries must have to be shown.
+LISTS = {
+    "citations": frozenset({"document", "section", "quote"}),
+    "facts": frozenset({"indicator", "value", "unit", "period", "status"}),
+    "buttons": frozenset({"title", "text"}),
+}
 WARM_UP_SENDER = "warm-up"
 REPLY_LIMIT_BYTES = 2_000_000
 
@@ -52,21 +58,20 @@ def contract_message(item: object) -> dict[str, Any] | None:
     custom = item.get("custom") if isinstance(item, Mapping) else None
     if not isinstance(custom, Mapping):
         return None
-    text = custom.get("text")
-    if custom.get("kind") not in KINDS or not isinstance(text, str) or not text.strip():
+    kind, text = custom.get("kind"), custom.get("text")
+    if not (isinstance(kind, str) and kind in KINDS and isinstance(text, str) and text.strip()):
         return None
     message = {**custom}
-    for name in ("citations", "facts", "buttons"):
+    for name, fields in LISTS.items():
         values = message.get(name)
-        message[name] = [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []
-    message["buttons"] = [
-        button
-        for button in message["buttons"]
-        if all(isinstance(button.get(name), str) and button[name] for name in ("title", "text"))
-    ]
+        message[name] = [value for value in values if _has(value, fields)] if isinstance(values, list) else []
     if not isinstance(message.get("ticket"), Mapping):
         message.pop("ticket", None)
     return message
+
+
+def _has(value: object, fields: frozenset[str]) -> bool:
+    return isinstance(value, Mapping) and fields <= {name for name, content in value.items() if content is not None}
 
 
 def contract_messages(items: Sequence[object], sender: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
 from channels.services import Jurisdiction, Phone
@@ -76,15 +76,22 @@ def _number_pattern(number: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\d-]){re.escape(number)}(?![\d-])")
 
 
+class _Environment(Environment):
+    """Looks up `mapping.name` as an entry first, so that a text named like a method of dict is found."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - Jinja's own signature
+        """An entry of a mapping, otherwise an attribute."""
+        return self.getitem(obj, attribute) if isinstance(obj, Mapping) else super().getattr(obj, attribute)
+
+
 class Pages:
     """The templates with everything they all need."""
 
     def __init__(self, jurisdiction: Jurisdiction) -> None:
         texts = load_texts()
-        self._environment = Environment(
+        self._environment = _Environment(
             loader=FileSystemLoader(Path(__file__).with_name("templates")),
             autoescape=True,
-            undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.orm import Session
 
-from petitions import Route
+if TYPE_CHECKING:
+    from petitions import Route
 
 
 class ChannelSettings(Protocol):

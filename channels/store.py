@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from petitions.base import Base
-from sqlalchemy import JSON, DateTime, Integer, String, UniqueConstraint, func, select
+from petitions.base import Base, UtcDateTime
+from sqlalchemy import JSON, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels.texts import say
@@ -22,21 +22,21 @@ QUERY_CODE = re.compile(r"查询码[\s*：:是为]*(?P<code>[0-9A-Za-z][0-9A-Za-
 class ChatMessage(Base):
     """One message; `kind` is `resident` for the resident's own, otherwise a kind of the contract."""
 
-    __tablename__ = "chat_messages"
+    __tablename__ = "chat_message"
     __table_args__ = (
-        UniqueConstraint("conversation", "number", name="uq_chat_messages_number"),
+        UniqueConstraint("conversation", "number"),
         # A repeated POST finds the message it repeats; messages without an id are all different.
-        UniqueConstraint("conversation", "message_id", name="uq_chat_messages_message_id"),
+        UniqueConstraint("conversation", "message_id"),
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     conversation: Mapped[str] = mapped_column(String(64))
     number: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16))
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     message_id: Mapped[str | None] = mapped_column(String(64))
     answers: Mapped[int | None]
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 @dataclass(frozen=True, slots=True)

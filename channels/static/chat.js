@@ -104,7 +104,7 @@ async function say(said, isTyped) {
   }, TYPING_AFTER_MS);
   try {
     const html = await post(said);
-    for (const old of document.querySelectorAll("#log .buttons, .welcome .buttons, .welcome h2")) old.remove();
+    for (const old of document.querySelectorAll("#log .buttons, .welcome .buttons, .welcome h2, .urgent")) old.remove();
     const parsed = document.createElement("template");
     parsed.innerHTML = html;
     enableCopying(parsed.content);

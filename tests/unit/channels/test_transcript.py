@@ -1,0 +1,90 @@
+"""What is stored of a conversation, and what is not."""
+
+import pytest
+from itsdangerous import URLSafeTimedSerializer
+
+from channels import store
+from channels.errors import STATUS, ChannelError
+from channels.texts import load_texts, say
+from channels.tokens import Tokens
+from tests.unit.channels.fakes import CODE, NOW, REPLIES, memory_sessions
+
+SECRET = b"a secret of thirty-two bytes long"
+
+
+@pytest.fixture
+def session():
+    with memory_sessions()() as session:
+        yield session
+
+
+def test_messages_are_numbered_by_conversation(session):
+    assert store.receive(session, "a", "一", None, now=NOW).number == 1
+    store.record_replies(session, "a", 1, [{"kind": "notice", "text": "好"}], now=NOW)
+    assert store.receive(session, "a", "二", None, now=NOW).number == 3
+    assert store.receive(session, "b", "一", None, now=NOW).number == 1
+    rows = store.transcript(session, "a")
+    assert [(row.number, row.kind, row.payload["text"]) for row in rows] == [
+        (1, "resident", "一"),
+        (2, "notice", "好"),
+        (3, "resident", "二"),
+    ]
+    assert rows[0].created_at == NOW
+
+
+def test_the_same_id_finds_the_stored_reply(session):
+    first = store.receive(session, "a", "一", "id-1", now=NOW)
+    store.record_replies(session, "a", first.number, [{"kind": "notice", "text": "好"}], now=NOW)
+    again = store.receive(session, "a", "一", "id-1", now=NOW)
+    assert again == store.Received(1, ({"kind": "notice", "text": "好"},))
+    assert store.receive(session, "b", "一", "id-1", now=NOW).replies == ()
+    assert len(store.transcript(session, "a")) == 2
+
+
+def test_the_transcript_is_the_end_of_a_long_conversation(session):
+    for number in range(10):
+        store.receive(session, "a", str(number), None, now=NOW)
+    assert [row.payload["text"] for row in store.transcript(session, "a", limit=3)] == ["7", "8", "9"]
+
+
+def test_a_query_code_is_not_stored(session):
+    first = store.receive(session, "a", "确认提交", None, now=NOW)
+    store.record_replies(session, "a", first.number, REPLIES["确认提交"], now=NOW)
+    stored = store.transcript(session, "a")[-1].payload
+    assert CODE not in str(stored)
+    assert "GM202611230001" in stored["text"]
+
+
+def test_a_token_is_read_by_its_own_purpose_and_key_only():
+    tokens = Tokens(SECRET, "conversation", hours=1)
+    token = tokens.sign("abc")
+    assert tokens.read(token) == "abc"
+    assert Tokens(SECRET, "form", hours=1).read(token) is None
+    assert Tokens(b"another secret", "conversation", hours=1).read(token) is None
+    assert tokens.read(token[:-1]) is None
+
+
+def test_an_expired_token_is_nothing():
+    tokens = Tokens(SECRET, "conversation", hours=-1)
+    assert tokens.read(tokens.sign("abc")) is None
+
+
+@pytest.mark.parametrize("token", [None, "", "abc", "a.b.c", "\ud800", "对话", "." * 5000])
+def test_a_bad_token_is_nothing(token):
+    assert Tokens(SECRET, "conversation", hours=1).read(token) is None
+
+
+def test_a_signed_value_that_is_no_string_is_nothing():
+    token = URLSafeTimedSerializer(SECRET, salt="channels.conversation").dumps(["abc"])
+    assert Tokens(SECRET, "conversation", hours=1).read(token) is None
+
+
+def test_every_error_has_a_sentence_and_every_sentence_an_error():
+    assert set(load_texts()["errors"]) == set(STATUS)
+    fields = {"limit": 2000, "form": "/petition"}
+    assert all(ChannelError(code, **fields).sentence for code in STATUS)
+
+
+def test_a_missing_sentence_is_an_error():
+    with pytest.raises(KeyError):
+        say("errors.unheard_of")
