@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError as AlembicError
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -45,22 +45,24 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
             connection.execute(f"PRAGMA {pragma}")
 
 
-def alembic_config(connection: Connection | None = None) -> Config:
-    """Where the migrations are, and the open connection that they change."""
+def alembic_config(engine: Engine | None = None) -> Config:
+    """Where the migrations are, and the database that they change."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
+    if engine:
+        config.attributes["engine_url"] = engine.url
     return config
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the schema up to a revision."""
-    _migrate(engine, lambda config: command.upgrade(config, revision))
+    with engine.connect():  # sets what SQLite keeps in the file itself, such as its journal
+        _migrate(command.upgrade, engine, revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Take the schema back to a revision; what later ones hold is lost."""
-    _migrate(engine, lambda config: command.downgrade(config, revision))
+    _migrate(command.downgrade, engine, revision)
 
 
 def current(engine: Engine) -> str | None:
@@ -74,9 +76,8 @@ def newest() -> str | None:
     return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
-def _migrate(engine: Engine, change: Callable[[Config], None]) -> None:
+def _migrate(change: Callable[[Config, str], None], engine: Engine, revision: str) -> None:
     try:
-        with engine.begin() as connection:
-            change(alembic_config(connection))
+        change(alembic_config(engine), revision)
     except AlembicError as error:
         raise CommandError(f"the database schema cannot be changed: {error}") from error

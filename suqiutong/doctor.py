@@ -48,8 +48,13 @@ def examine(settings: Settings, *, today: date) -> Iterator[Finding]:
     yield _database(settings)
     yield _made("knowledge", settings.knowledge_folder, digest(KNOWLEDGE_INPUTS, settings.base_pipeline))
     yield _made("model", settings.models_folder, digest(MODEL_INPUTS))
+    yield check_calendar(today)
+
+
+def check_calendar(today: date) -> Finding:
+    """Whether the workdays of this year are known: due times of a later year are provisional."""
     last = max(holidays).year
-    yield Finding("calendar", last >= today.year, f"Chinese workdays are known up to the end of {last}")
+    return Finding("calendar", last >= today.year, f"Chinese workdays are known up to the end of {last}")
 
 
 def _existing(path: Path) -> Path:

@@ -27,7 +27,7 @@ ENVIRONMENT = {
     "PYTHONWARNINGS": "ignore",
     "PYTHONUNBUFFERED": "1",
 }
-STEP = re.compile(r"Starting to train component '(\w+)'|(Starting validat\w+)|(Training (?:NLU|Core)[^.]*)")
+STEP = re.compile(r"(?:Starting to train|Restored) component '(\w+)'|(Started validating.*)\.\.\.")
 
 
 def bot_environment() -> dict[str, str]:

@@ -8,10 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from petitions.base import Base
 from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from petitions.base import Base, UtcDateTime
 from suqiutong.errors import CommandError
 
 TOKEN_PREFIX = "sqt_"  # noqa: S105 - lets scanners of leaked secrets know one
@@ -35,22 +35,22 @@ class Staff(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     role: Mapped[str] = mapped_column(String(20))
-    created_at: Mapped[datetime]
-    disabled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class AccessToken(Base):
     """A bearer token; only its digest is kept."""
 
-    __tablename__ = "access_tokens"
+    __tablename__ = "access_token"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
     role: Mapped[str] = mapped_column(String(20))
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
-    created_at: Mapped[datetime]
-    revoked_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     staff: Mapped[Staff | None] = relationship()
 
 

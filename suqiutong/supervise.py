@@ -20,6 +20,7 @@ LAST_LINES = 20
 KEPT_LOGS = 5
 STOP_SECONDS = 10.0
 TICK_SECONDS = 0.3
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOUD = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^Traceback")
 
 
@@ -108,8 +109,7 @@ def supervise(
     def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, ask_to_stop)
+    before = {number: signal.signal(number, ask_to_stop) for number in STOP_SIGNALS}
     logs.mkdir(parents=True, exist_ok=True)
     children: list[Child] = []
     threads: list[threading.Thread] = []
@@ -125,6 +125,8 @@ def supervise(
         _end(children)
         for thread in threads:
             thread.join(timeout=2)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     for child in dead:
         report(f"{child.name} ended by itself (code {child.process.returncode}); its last lines:")
         for line in child.last_lines:

@@ -16,10 +16,9 @@ from suqiutong.errors import CommandError
 from suqiutong.settings import Settings, read_secret
 
 if TYPE_CHECKING:
-    from language.danger import Danger
-
     from jurisdiction import Jurisdiction
     from knowledge import KnowledgeBase
+    from language.danger import Danger
     from language.vectors import SentenceEncoder
     from petitions import Route
 

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from suqiutong.errors import CommandError
+from suqiutong.settings import ROOT, Settings, read_settings, settings_table
+
+
+def settings(**values):
+    return Settings(_env_file=None, **values)
+
+
+def test_everything_made_while_running_lies_in_the_data_folder():
+    found = settings(data=Path("/data"))
+    assert found.database == "sqlite:////data/suqiutong.db"
+    assert found.knowledge_folder == Path("/data/knowledge")
+    assert found.models_folder == Path("/data/models")
+    assert found.log_folder == Path("/data/log")
+
+
+def test_relative_folders_start_at_the_checkout():
+    assert settings().data_folder == ROOT / "var"
+    assert settings(data=Path("/data"), models=Path("var/models")).models_folder == ROOT / "var/models"
+
+
+def test_a_database_address_replaces_the_default():
+    assert settings(database_url="postgresql://host/name").database == "postgresql://host/name"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("10.0.0.5", "http://10.0.0.5:8000"),
+    ],
+)
+def test_this_machine_reaches_the_web_process(host, url):
+    assert settings(host=host).web_url == url
+
+
+def test_inner_servers_are_reached_on_the_loopback_address():
+    found = settings(host="0.0.0.0", rasa_port=6005, actions_port=6055)
+    assert found.rasa_url == "http://127.0.0.1:6005"
+    assert found.actions_url == "http://127.0.0.1:6055/webhook"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("WEB_PORT", "70000"), ("BASE_PIPELINE", "bert"), ("SESSION_HOURS", "0"), ("RASA_PORT", "five")]
+)
+def test_a_wrong_value_is_named_in_one_line(monkeypatch, name, value):
+    monkeypatch.setenv(f"SUQIUTONG_{name}", value)
+    with pytest.raises(CommandError, match=f"^setting SUQIUTONG_{name}: .+$"):
+        read_settings()
+
+
+def test_the_table_has_a_row_for_each_setting():
+    rows = settings_table().splitlines()[2:]
+    assert len(rows) == len(Settings.model_fields)
+    assert "| `SUQIUTONG_WEB_PORT` | `8000` | Port of the web process. |" in rows
