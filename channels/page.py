@@ -19,6 +19,7 @@ from channels.render import LARGE_COOKIE, Pages
 from channels.services import Services
 
 COOKIE = "conversation"
+PAGES = frozenset({"/", "/petition", "/petition/status"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,23 @@ def field(form: FormData, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def turns_of(services: Services, chat: Chat, conversation: str | None) -> list[Turn]:
+    """The conversation so far, with the replies that are still fresh as they were sent."""
+    if conversation is None:
+        return []
+    with services.sessions() as session:
+        rows = store.transcript(session, conversation)
+    turns: dict[int, Turn] = {}
+    for row in rows:
+        if row.kind == store.RESIDENT:
+            turns[row.number] = Turn(row.payload["text"], [])
+        elif row.answers in turns:
+            turns[row.answers].replies.append(row.payload)
+    for number, turn in turns.items():
+        turn.replies[:] = chat.fresh.get(conversation, number) or turn.replies
+    return list(turns.values())
+
+
 def page_router(services: Services, chat: Chat, rasa: RasaClient, pages: Pages) -> APIRouter:
     """The page and the three things its buttons do."""
     router = APIRouter()
@@ -61,30 +79,12 @@ def page_router(services: Services, chat: Chat, rasa: RasaClient, pages: Pages) 
     def conversation_of(request: Request) -> str | None:
         return chat.tokens.read(request.cookies.get(COOKIE))
 
-    def turns_of(conversation: str | None) -> list[Turn]:
-        if conversation is None:
-            return []
-        with services.sessions() as session:
-            rows = store.transcript(session, conversation)
-        turns: list[Turn] = []
-        by_number: dict[int, Turn] = {}
-        for row in rows:
-            if row.kind == store.RESIDENT:
-                turn = Turn(row.payload["text"], [])
-                by_number[row.number] = turn
-                turns.append(turn)
-            elif row.answers in by_number:
-                by_number[row.answers].replies.append(row.payload)
-        for number, turn in by_number.items():
-            turn.replies[:] = chat.fresh.get(conversation, number) or turn.replies
-        return turns
-
     async def show(
         request: Request, *, typed: str = "", message_id: str = "", error: ChannelError | None = None
     ) -> Response:
         conversation = conversation_of(request)
         context = {
-            "turns": await run_in_threadpool(turns_of, conversation),
+            "turns": await run_in_threadpool(turns_of, services, chat, conversation),
             "typed": typed,
             "message_id": message_id or chat.tokens.new(),
             "error": error,
@@ -136,10 +136,11 @@ def page_router(services: Services, chat: Chat, rasa: RasaClient, pages: Pages) 
         response.delete_cookie(COOKIE, httponly=True, samesite="lax")
         return response
 
-    @router.post("/text-size", dependencies=[Depends(check_origin)])
+    @router.post("/text-size")
     async def change_text_size(request: Request) -> Response:
-        """Switch between normal and large text on this device."""
-        response = RedirectResponse("/", 303)
+        """Switch between normal and large text on this device, and return to the page."""
+        back = field(await read_form(request), "back")
+        response = RedirectResponse(back if back in PAGES else "/", 303)
         is_large = request.cookies.get(LARGE_COOKIE) == "1"
         set_cookie(response, request, LARGE_COOKIE, "0" if is_large else "1", hours=24 * 365)
         return response

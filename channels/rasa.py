@@ -17,11 +17,13 @@ from channels.texts import say
 
 logger = logging.getLogger(__name__)
 
+DANGER_KINDS = frozenset({"emergency", "crisis"})
 KINDS = frozenset(
     {
         *("answer", "no_answer", "clarify", "refusal", "smalltalk", "notice"),
         *("prompt", "confirm", "ticket", "ticket_status"),
-        *("emergency", "crisis", "handoff"),
+        "handoff",
+        *DANGER_KINDS,
     }
 )
 # The lists of a message, and what each of their entries must have to be shown.
@@ -87,6 +89,10 @@ def contract_messages(items: Sequence[object], sender: str) -> list[dict[str, An
         known.append(notice("notices.unknown_reply"))
     if not known:
         raise RasaError("empty_reply", retryable=True)
+    dangers = [message for message in known if message["kind"] in DANGER_KINDS]
+    if dangers:
+        # Danger comes before anything else, and nobody in danger is asked for the next field of a form.
+        return dangers + [message for message in known if message["kind"] not in {*DANGER_KINDS, "prompt"}]
     return known
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from petitions.base import Base, UtcDateTime
 from sqlalchemy import JSON, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels.texts import say
+from petitions.base import Base, UtcDateTime
 
 RESIDENT = "resident"
 # 查询码 and the code after it, however the sentence joins them.
@@ -24,9 +24,9 @@ class ChatMessage(Base):
 
     __tablename__ = "chat_message"
     __table_args__ = (
-        UniqueConstraint("conversation", "number"),
+        UniqueConstraint("conversation", "number", name="uq_chat_message_conversation"),
         # A repeated POST finds the message it repeats; messages without an id are all different.
-        UniqueConstraint("conversation", "message_id"),
+        UniqueConstraint("conversation", "message_id", name="uq_chat_message_message_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

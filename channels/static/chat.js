@@ -79,7 +79,8 @@ async function post(said) {
     method: "POST",
     body: fields,
     headers: { Accept: "application/json" },
-    signal: AbortSignal.timeout(GIVE_UP_AFTER_MS),
+    // Older browsers lack it; the server gives up by itself.
+    signal: AbortSignal.timeout?.(GIVE_UP_AFTER_MS),
   });
   const body = await response.json();
   if (!response.ok) throw Object.assign(new Error(body.error.code), { sentence: body.error.message });
@@ -139,7 +140,7 @@ text.addEventListener("keydown", (event) => {
   if (event.isComposing || event.keyCode === 229) return;
   if (event.key !== "Enter" || event.shiftKey || onPhone.matches) return;
   event.preventDefault();
-  form.requestSubmit(send);
+  say(text.value, true);
 });
 
 text.addEventListener("input", resize);

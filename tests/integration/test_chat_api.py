@@ -42,7 +42,7 @@ def run(scenario, **kwargs):
 
 async def until(condition):
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.01)
 
 
@@ -387,9 +387,10 @@ def test_assist_answers_an_operator_without_rasa():
         body = reply.json()
         assert set(body) == {"answers", "route", "similar"}
         assert body["answers"] == [{"text": ANSWER["text"], "score": 1.0, "citations": ANSWER["citations"]}]
-        assert set(body["route"]) == set(
-            "class category level unit office community priority flags legal_path reasons alternatives".split()
-        )
+        assert set(body["route"]) == {
+            *("class", "category", "level", "unit", "office", "community"),
+            *("priority", "flags", "legal_path", "reasons", "alternatives"),
+        }
         assert set(body["similar"][0]) == {"number", "title", "score", "state"}
         unanswered = await client.post("/api/assist", json={"text": "天气"}, headers=headers)
         assert unanswered.json()["answers"] == []
@@ -454,6 +455,21 @@ def test_the_query_code_is_shown_after_the_post_and_gone_from_the_database():
             assert CODE not in str(session.scalars(select(ChatMessage.payload)).all())
 
     run(scenario, services=services)
+
+
+@pytest.mark.parametrize(
+    ("back", "to"),
+    [("/petition", "/petition"), ("/", "/"), ("https://evil.test", "/"), ("//evil.test", "/"), ("", "/")],
+)
+def test_large_text_is_switched_and_returns_only_to_our_pages(back, to):
+    async def scenario(client, _rasa):
+        switched = await client.post("/text-size", data={"back": back}, headers=SAME_SITE)
+        assert (switched.status_code, switched.headers["Location"]) == (303, to)
+        assert '<html lang="zh-CN" class="large">' in (await client.get("/")).text
+        await client.post("/text-size", data={"back": back}, headers=SAME_SITE)
+        assert '<html lang="zh-CN">' in (await client.get("/")).text
+
+    run(scenario)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,14 @@ def test_lists_and_buttons_of_wrong_content_are_dropped():
     assert "ticket" not in message
 
 
+def test_danger_comes_first_and_no_question_follows():
+    kinds = ["smalltalk", "prompt", "emergency", "prompt"]
+    items = [{"custom": {"kind": kind, "text": "好"}} for kind in kinds]
+    assert [message["kind"] for message in contract_messages(items, "c")] == ["emergency", "smalltalk"]
+    without_danger = [item for item in items if item["custom"]["kind"] != "emergency"]
+    assert [message["kind"] for message in contract_messages(without_danger, "c")] == ["smalltalk", "prompt", "prompt"]
+
+
 def test_an_empty_reply_is_a_failure():
     with pytest.raises(RasaError) as raised:
         contract_messages([], "c")

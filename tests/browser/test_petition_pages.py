@@ -1,0 +1,91 @@
+"""A petition filed by form and looked up again, in a browser, with the case work itself behind it."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import select
+
+from jurisdiction import load_jurisdiction
+from petitions import triage
+from petitions.model import Petition
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def case_site(site, monkeypatch):
+    """The site with real routing."""
+    jurisdiction = load_jurisdiction()
+    monkeypatch.setattr(site.services, "triage", lambda text: triage(text, jurisdiction, None))
+    site.rasa.is_down = True
+    return site
+
+
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_a_petition_end_to_end(open_page, case_site, has_scripts):
+    page = open_page("/petition", java_script_enabled=has_scripts, viewport={"width": 360, "height": 740})
+    page.get_by_role("button", name="下一步：核对").click()
+    expect(page.get_by_role("alert")).to_contain_text("还有几处需要修改")
+    page.get_by_label("您要反映什么事？").fill("楼下烧烤店每晚十点以后音响很大，\n希望有人管一管。")
+    page.get_by_label("在什么地方？").fill("白花社区第二工业区3栋")
+    page.get_by_label("您的姓名").fill("李女士")
+    page.get_by_label("联系电话").fill("1380013")
+    page.get_by_role("button", name="下一步：核对").click()
+    expect(page.get_by_label("联系电话")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("在什么地方？")).to_have_value("白花社区第二工业区3栋")
+    page.get_by_label("联系电话").fill("13800138000")
+    page.get_by_role("button", name="下一步：核对").click()
+    page.get_by_role("button", name="返回修改").click()
+    expect(page.get_by_label("您要反映什么事？")).to_have_value("楼下烧烤店每晚十点以后音响很大，\n希望有人管一管。")
+    page.get_by_role("button", name="下一步：核对").click()
+    expect(page.locator(".rows")).to_contain_text("综合行政执法办")
+    page.get_by_role("button", name="确认提交").click()
+    expect(page.get_by_role("heading", name="诉求已登记")).to_be_visible()
+    number, code = page.locator(".number").inner_text(), page.locator("code").inner_text()
+    assert re.fullmatch(r"[0-9A-Z]{4}-[0-9A-Z]{4}", code)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.get_by_role("link", name="查询办理进度").click()
+    page.get_by_label("工单号").fill(number)
+    page.get_by_label("查询码").fill(code)
+    page.get_by_role("button", name="查询").click()
+    expect(page.get_by_role("heading", name="办理进度", exact=True)).to_be_visible()
+    expect(page.locator(".rows")).to_contain_text("已收到，等待受理")
+    with case_site.services.sessions() as session:
+        assert session.scalars(select(Petition.number)).all() == [number]
+
+
+def test_going_back_and_sending_again_files_once(open_page, case_site):
+    page = open_page("/petition")
+    page.get_by_label("您要反映什么事？").fill("路灯坏了好几天，晚上走路看不见")
+    page.get_by_label("在什么地方？").fill("碧眼社区")
+    page.get_by_label("匿名反映").check()
+    page.get_by_role("button", name="下一步：核对").click()
+    page.get_by_role("button", name="确认提交").click()
+    code = page.locator("code").inner_text()
+    page.go_back()
+    page.get_by_role("button", name="确认提交").click()
+    expect(page.get_by_text("没有重复登记")).to_be_visible()
+    assert page.locator("code").inner_text() == code
+    with case_site.services.sessions() as session:
+        assert len(session.scalars(select(Petition.id)).all()) == 1
+
+
+def test_the_form_can_be_filled_by_keyboard(open_page, case_site):
+    page = open_page("/petition")
+    page.get_by_label("您要反映什么事？").focus()
+    page.keyboard.type("路灯坏了好几天")
+    page.keyboard.press("Tab")
+    page.keyboard.type("碧眼社区")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="核对诉求")).to_be_visible()
+    page.keyboard.press("Tab")
+    while page.evaluate("document.activeElement.value") != "file":
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="诉求已登记")).to_be_visible()

@@ -1,0 +1,263 @@
+"""The petition form over HTTP: checked, reviewed, filed once, found again; without Rasa."""
+
+import asyncio
+import re
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from channels.app import create_app
+from jurisdiction import load_jurisdiction
+from petitions import triage
+from petitions.model import Petition
+from tests.unit.channels.fakes import NOW, FakeRasa, FakeServices, FakeSettings
+
+SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
+FIELDS = {
+    "matter": "楼下烧烤店每晚十点以后音响很大，\n希望有人管一管。",
+    "place": "白花社区第二工业区3栋",
+    "occurred": "每晚十点以后",
+    "name": "李女士",
+    "phone": "138 0013 8000",
+}
+
+
+class CaseServices(FakeServices):
+    """Stand-ins, but for the case work itself."""
+
+    def __init__(self, **kwargs):
+        super().__init__(jurisdiction=load_jurisdiction(), **kwargs)
+
+    def triage(self, text):
+        return triage(text, self.jurisdiction, None)
+
+
+def run(scenario, services=None):
+    services = services or CaseServices()
+    rasa = FakeRasa()
+    rasa.is_down = True
+
+    async def started():
+        transport = httpx.ASGITransport(create_app(services, rasa_transport=rasa.transport), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=SAME_SITE) as client:
+            return await scenario(client)
+
+    return asyncio.run(started())
+
+
+def key_of(page):
+    return re.search(r'name="form_key" value="([^"]+)"', page.text)[1]
+
+
+def code_of(page):
+    return re.search(r"<code>([0-9A-Z-]+)</code>", page.text)[1]
+
+
+def number_of(page):
+    return re.search(r'class="number">([^<]+)<', page.text)[1]
+
+
+def petitions_of(services):
+    with services.sessions() as session:
+        return session.scalar(select(func.count()).select_from(Petition))
+
+
+async def file(client, **changes):
+    fields = FIELDS | changes
+    review = await client.post("/petition", data=fields | {"step": "review"})
+    return await client.post("/petition", data=fields | {"step": "file", "form_key": key_of(review)})
+
+
+def test_a_petition_is_reviewed_and_filed_once():
+    services = CaseServices()
+
+    async def scenario(client):
+        review = await client.post("/petition", data=FIELDS | {"step": "review"})
+        assert review.status_code == 200
+        for words in ("楼下烧烤店", "白花社区第二工业区3栋", "李女士 13800138000", "将转给"):
+            assert words in review.text
+        assert petitions_of(services) == 0
+        fields = FIELDS | {"step": "file", "form_key": key_of(review)}
+        filed = await client.post("/petition", data=fields)
+        again = await client.post("/petition", data=fields)
+        assert "诉求已登记" in filed.text
+        assert "没有重复登记" in again.text
+        assert (number_of(filed), code_of(filed)) == (number_of(again), code_of(again))
+        assert petitions_of(services) == 1
+
+    run(scenario, services)
+    with services.sessions() as session:
+        petition = session.scalars(select(Petition)).one()
+        assert petition.matter == FIELDS["matter"]
+        assert petition.place == FIELDS["place"]
+        assert petition.occurred == FIELDS["occurred"]
+        assert petition.channel == "form"
+        assert (petition.petitioner.name, petition.petitioner.phone) == ("李女士", "13800138000")
+        assert petition.filed_at == NOW
+
+
+def test_an_anonymous_petition_names_nobody():
+    services = CaseServices()
+
+    async def scenario(client):
+        filed = await file(client, is_anonymous="1")
+        assert "诉求已登记" in filed.text
+
+    run(scenario, services)
+    with services.sessions() as session:
+        petitioner = session.scalars(select(Petition)).one().petitioner
+        assert (petitioner.is_anonymous, petitioner.name, petitioner.phone) == (True, None, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "problem"),
+    [
+        ({"matter": ""}, "matter", "请写清楚您要反映的事。"),
+        ({"matter": " \u200b "}, "matter", "请写清楚您要反映的事。"),
+        ({"matter": "吵"}, "matter", "请多写几个字"),
+        ({"matter": "长" * 2001}, "matter", "2000 字以内"),
+        ({"place": ""}, "place", "请写明地点"),
+        ({"place": "长" * 201}, "place", "200 字以内"),
+        ({"occurred": "长" * 101}, "occurred", "100 字以内"),
+        ({"name": ""}, "name", "请填写姓名"),
+        ({"phone": ""}, "phone", "请填写正确的手机号"),
+        ({"phone": "12345"}, "phone", "请填写正确的手机号"),
+        ({"phone": "1380013800"}, "phone", "请填写正确的手机号"),
+    ],
+)
+def test_a_problem_stands_beside_its_field_and_input_is_kept(changes, field, problem):
+    services = CaseServices()
+
+    async def scenario(client):
+        page = await client.post("/petition", data=FIELDS | changes | {"step": "file"})
+        assert page.status_code == 422
+        assert re.search(rf'id="{field}-problem">[^<]*{re.escape(problem)}', page.text)
+        assert len(re.findall(r'id="\w+-problem"', page.text)) == 1
+        kept = [value for name, value in FIELDS.items() if name != field]
+        assert all(value in page.text for value in kept)
+
+    run(scenario, services)
+    assert petitions_of(services) == 0
+
+
+@pytest.mark.parametrize(
+    "phone", ["13800138000", "+86 138-0013-8000", "１３８００１３８０００", "0755-25199999", "(0755)25199999"]
+)
+def test_phones_are_taken_as_people_write_them(phone):
+    async def scenario(client):
+        assert (await client.post("/petition", data=FIELDS | {"phone": phone, "step": "review"})).status_code == 200
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("form_key", ["", "made-up", "Imh0bWwi.aaaa.bbbb"])
+def test_a_key_that_is_not_ours_files_nothing(form_key):
+    services = CaseServices()
+
+    async def scenario(client):
+        page = await client.post("/petition", data=FIELDS | {"step": "file", "form_key": form_key})
+        assert "放得太久了" in page.text
+        assert key_of(page) != form_key
+
+    run(scenario, services)
+    assert petitions_of(services) == 0
+
+
+def test_going_back_keeps_everything():
+    async def scenario(client):
+        page = await client.post("/petition", data=FIELDS | {"step": "change", "is_anonymous": "1"})
+        assert page.status_code == 200
+        assert all(value in page.text for value in FIELDS.values())
+        assert 'value="1" checked' in page.text
+
+    run(scenario)
+
+
+def test_danger_is_said_on_the_review():
+    async def scenario(client):
+        page = await client.post("/petition", data=FIELDS | {"matter": "家里有煤气味，没人管", "step": "review"})
+        assert 'class="danger" role="alert"' in page.text
+        assert 'href="tel:075525199999"' in page.text
+
+    run(scenario)
+
+
+def test_a_place_outside_is_sent_to_the_right_body():
+    services = CaseServices()
+
+    async def scenario(client):
+        page = await client.post("/petition", data=FIELDS | {"place": "东莞市长安镇", "step": "review"})
+        assert page.status_code == 422
+        assert "12345" in page.text
+        assert "这件事不归光明街道办理" in page.text
+
+    run(scenario, services)
+
+
+def test_progress_is_told_to_whoever_has_number_and_code():
+    async def scenario(client):
+        filed = await file(client)
+        number, code = number_of(filed), code_of(filed)
+        found = await client.post("/petition/status", data={"number": f" {number} ", "code": code})
+        assert found.status_code == 200
+        assert "办理进度" in found.text
+        assert number in found.text
+        wrong = await client.post("/petition/status", data={"number": number, "code": "AAAA-AAAA"})
+        unknown = await client.post("/petition/status", data={"number": "GM209912310001", "code": code})
+        assert wrong.status_code == unknown.status_code == 404
+        assert "没有找到" in wrong.text
+        assert wrong.text.replace(number, "") == unknown.text.replace("GM209912310001", "")
+
+    run(scenario)
+
+
+def test_guessing_a_code_is_slowed_down():
+    services = CaseServices(settings=FakeSettings(messages_per_minute=3))
+
+    async def scenario(client):
+        guess = {"number": "GM202611230001", "code": "AAAA-AAAA"}
+        statuses = [(await client.post("/petition/status", data=guess)).status_code for _ in range(4)]
+        assert statuses == [404, 404, 404, 429]
+
+    run(scenario, services)
+
+
+def test_typed_markup_is_inert():
+    attack = '"><script>alert(1)</script></textarea>'
+
+    async def scenario(client):
+        fields = FIELDS | {"matter": attack, "place": attack, "occurred": attack, "name": attack}
+        for step in ("review", "change"):
+            page = await client.post("/petition", data=fields | {"step": step})
+            assert "<script>alert" not in page.text
+            assert page.text.count("&lt;script&gt;") >= 4
+        status = await client.post("/petition/status", data={"number": attack, "code": attack})
+        assert "<script>alert" not in status.text
+
+    run(scenario)
+
+
+def test_a_form_with_files_or_too_much_is_refused():
+    async def scenario(client):
+        upload = await client.post("/petition", data=FIELDS, files={"photo": b"x"})
+        assert upload.status_code == 400
+        huge = await client.post("/petition", data=FIELDS | {"other": "x" * 40_000})
+        assert huge.status_code == 413
+
+    run(scenario)
+
+
+def test_a_form_key_expires(monkeypatch):
+    services = CaseServices()
+
+    async def scenario(client):
+        review = await client.post("/petition", data=FIELDS | {"step": "review"})
+        later = NOW.timestamp() + timedelta(days=400).total_seconds()
+        monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
+        page = await client.post("/petition", data=FIELDS | {"step": "file", "form_key": key_of(review)})
+        assert "放得太久了" in page.text
+
+    run(scenario, services)
+    assert petitions_of(services) == 0
