@@ -1,0 +1,7 @@
+"""Everything local, as dated and sourced YAML behind one typed loader."""
+
+from jurisdiction.load import JurisdictionError, load_jurisdiction
+from jurisdiction.model import Jurisdiction
+from jurisdiction.places import Location
+
+__all__ = ["Jurisdiction", "JurisdictionError", "Location", "load_jurisdiction"]

@@ -1,0 +1,1 @@
+"""Petitions: how one is read from messages, routed, filed and found again."""

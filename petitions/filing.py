@@ -1,0 +1,196 @@
+"""Filing a petition once, and finding it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from petitions.clocks import SHANGHAI, clocks_at_filing
+from petitions.errors import PetitionError
+from petitions.intake import Draft
+from petitions.model import Event, Petition, Petitioner, RunningClock
+from petitions.numbers import code_hash, is_code, is_ticket_number, query_code, shown_code, ticket_number
+from petitions.triage import Route
+
+_STATES = Path(__file__).with_name("states.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A filed petition: `code` is shown as XXXX-XXXX and can be had only here; `is_new` is False for a repeated filing."""
+
+    number: str
+    code: str
+    ticket: dict[str, Any]
+    is_new: bool
+
+
+def file_petition(
+    session: Session,
+    draft: Draft,
+    route: Route,
+    *,
+    form_key: str,
+    conversation: str,
+    channel: str,
+    secret: bytes,
+    now: datetime,
+) -> Filed:
+    """File `draft` under `route`, in the caller's transaction; the same `form_key` is filed once, however often it is sent.
+
+    Args:
+        session: Open; the caller commits.
+        draft: What the resident said.
+        route: Where it goes.
+        form_key: Key of this filing; a repeat with the same key returns the first petition.
+        conversation: Id of the conversation it comes from.
+        channel: Name of the door it came through.
+        secret: Key from which query codes are derived; a repeat shows the same code.
+        now: Aware.
+    Raises:
+        PetitionError: `not_accepted_here` when the matter lies outside the district, `incomplete` without a matter.
+    """
+    code = query_code(secret, form_key)
+    if known := session.scalar(select(Petition).where(Petition.form_key == form_key)):
+        return _filed(known, code, is_new=False)
+    if route.unit is None:
+        raise PetitionError("not_accepted_here")
+    if not draft.matter:
+        raise PetitionError("incomplete")
+    petition = _petition(draft, route, route.unit, form_key, conversation, channel, code_hash(code, form_key), now)
+    try:
+        with session.begin_nested():
+            session.add(petition)
+            session.flush()
+            petition.number = ticket_number(route.prefix, petition.id, now)
+    except IntegrityError:
+        # Somebody filed the same key between our look and our insert: theirs is the petition.
+        known = session.scalars(select(Petition).where(Petition.form_key == form_key)).one()
+        return _filed(known, code, is_new=False)
+    return _filed(petition, code, is_new=True)
+
+
+def find_ticket(session: Session, number: str, code: str, *, now: datetime) -> Petition:
+    """The petition with this number, for who knows its query code.
+
+    Args:
+        session: Open.
+        number: As shown.
+        code: With or without its dash.
+        now: Aware; nothing filed later than this is found.
+    Raises:
+        PetitionError: `not_found`, alike for an unknown number and for a wrong code.
+    """
+    known = session.scalar(select(Petition).where(Petition.number == number)) if is_ticket_number(number) else None
+    # The hash is computed for an unknown number too, so that the time taken tells nothing.
+    form_key, stored = (known.form_key, known.code_hash) if known is not None else ("", "")
+    is_right = is_code(code.replace("-", ""), form_key, stored)
+    if known is None or not is_right or known.filed_at > now:
+        raise PetitionError("not_found")
+    return known
+
+
+def ticket_of(petition: Petition) -> dict[str, Any]:
+    """The `ticket` object that residents and other systems see."""
+    return {
+        "number": petition.number,
+        "state": petition.state,
+        "class": petition.class_,
+        "category": petition.category,
+        "level": petition.level,
+        "unit": petition.unit,
+        "office": petition.office,
+        "community": petition.community,
+        "priority": petition.priority,
+        "flags": petition.flags,
+        "due": [
+            {"clock": clock.clock, "at": clock.due_at.astimezone(SHANGHAI).isoformat()}
+            for clock in petition.clocks
+            if clock.stopped_at is None
+        ],
+    }
+
+
+def state_label(state: str) -> str:
+    """A state in a resident's words.
+
+    Raises:
+        KeyError: states.yml has no such state.
+    """
+    label: str = _states()["states"][state]["label"]
+    return label
+
+
+def _petition(
+    draft: Draft,
+    route: Route,
+    unit: str,
+    form_key: str,
+    conversation: str,
+    channel: str,
+    hashed_code: str,
+    now: datetime,
+) -> Petition:
+    state = _states()["initial"]
+    return Petition(
+        form_key=form_key,
+        code_hash=hashed_code,
+        petitioner=Petitioner(
+            name=None if draft.is_anonymous else draft.name,
+            phone=None if draft.is_anonymous else draft.phone,
+            is_anonymous=bool(draft.is_anonymous),
+            created_at=now,
+        ),
+        class_=route.class_,
+        category=list(route.category),
+        level=route.level,
+        unit=unit,
+        office=route.office,
+        community=route.community,
+        priority=route.priority,
+        flags=list(route.flags),
+        legal_path=route.legal_path,
+        is_restricted=route.is_restricted,
+        route=route.to_json(),
+        matter=draft.matter,
+        place=draft.place,
+        occurred=draft.occurred,
+        conversation=conversation,
+        channel=channel,
+        state=state,
+        filed_at=now,
+        clocks=[
+            RunningClock(clock=due.clock, started_at=now, due_at=due.at, article=due.article)
+            for due in clocks_at_filing(route.priority, now)
+        ],
+        events=[
+            Event(
+                at=now,
+                actor="petitioner",
+                kind="file",
+                state_from=None,
+                state_to=state,
+                reason="；".join(route.reasons),
+            )
+        ],
+    )
+
+
+def _filed(petition: Petition, code: str, *, is_new: bool) -> Filed:
+    if petition.number is None:
+        raise LookupError("a petition without number was committed")
+    return Filed(petition.number, shown_code(code), ticket_of(petition), is_new)
+
+
+@cache
+def _states() -> dict[str, Any]:
+    states: dict[str, Any] = yaml.safe_load(_STATES.read_text(encoding="utf-8"))
+    return states

@@ -1,0 +1,21 @@
+"""Run by Alembic for every command of `petitions.migrations`."""
+
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+from petitions import model
+from petitions.base import Base
+
+engine = create_engine(context.config.attributes["engine_url"], poolclass=pool.NullPool)
+with engine.connect() as connection:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        # SQLite cannot alter a table; Alembic copies it.
+        render_as_batch=connection.dialect.name == "sqlite",
+        compare_type=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+__all__ = ["model"]

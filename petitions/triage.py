@@ -1,0 +1,386 @@
+"""What kind of demand a message is, where it belongs in the network, and how much it hurries."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import cn2an
+import numpy as np
+import yaml
+
+from jurisdiction import Jurisdiction, Location
+from jurisdiction.model import Matter, RoutingRules, expand
+from language.danger import Danger, find_danger
+from language.normalise import normalise
+from language.vectors import Encoder
+
+_TAXONOMY = Path(__file__).with_name("taxonomy.yml")
+_NO_CATEGORY = ("党务政务", "其他", "其他")
+_WORDS_SHOWN = 3
+
+Level = Literal["1", "6", "N", "none"]
+Priority = Literal["emergency", "urgent", "normal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a petition goes, and why."""
+
+    class_: str
+    category: tuple[str, str, str]
+    level: Level
+    unit: str | None
+    office: str | None
+    community: str | None
+    priority: Priority
+    flags: tuple[str, ...]
+    legal_path: str | None
+    reasons: tuple[str, ...]
+    alternatives: tuple[dict[str, Any], ...]
+    matter: str | None = None
+    # Not part of the contract's object: what filing needs of the jurisdiction.
+    is_restricted: bool = False
+    is_time_asked: bool = False
+    is_community_asked: bool = False
+    prefix: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The `route` object of the contract."""
+        return {
+            "class": self.class_,
+            "category": list(self.category),
+            "level": self.level,
+            "unit": self.unit,
+            "office": self.office,
+            "community": self.community,
+            "priority": self.priority,
+            "flags": list(self.flags),
+            "legal_path": self.legal_path,
+            "reasons": list(self.reasons),
+            "alternatives": [dict(alternative) for alternative in self.alternatives],
+        }
+
+
+def triage(text: str, jurisdiction: Jurisdiction, encoder: Encoder | None = None) -> Route:
+    """The route of the matter told in `text`.
+
+    Args:
+        text: All that is known: matter and place, in any script.
+        jurisdiction: Whose rules count.
+        encoder: Judges by nearness to example phrases where no word tells the matter.
+    """
+    return _Triage(text, jurisdiction, encoder).route()
+
+
+def is_category(category: tuple[str, str, str]) -> bool:
+    """Whether the national list has this category."""
+    first, second, third = category
+    return third in taxonomy().get(first, {}).get(second, [])
+
+
+@cache
+def taxonomy() -> dict[str, dict[str, list[str]]]:
+    """The national list of matters: level 1, level 2, level 3."""
+    categories: dict[str, dict[str, list[str]]] = yaml.safe_load(_TAXONOMY.read_text(encoding="utf-8"))["categories"]
+    return categories
+
+
+@dataclass(slots=True)
+class _Score:
+    """How strongly a text speaks for something, and the words that do."""
+
+    value: float = 0.0
+    words: list[str] = field(default_factory=list)
+
+    def add(self, patterns: list[re.Pattern[str]], weight: float, text: str) -> None:
+        for pattern in patterns:
+            if found := pattern.search(text):
+                self.value += weight
+                if weight > 0:
+                    self.words.append(found[0])
+
+
+class _Triage:
+    """One message on its way through the steps of routing."""
+
+    def __init__(self, text: str, jurisdiction: Jurisdiction, encoder: Encoder | None) -> None:
+        self._jurisdiction = jurisdiction
+        self._rules = _compiled(jurisdiction)
+        self._data = jurisdiction.routing
+        self._text = normalise(text)
+        self._encoder = encoder
+        self._danger: Danger | None = find_danger(text, jurisdiction)
+        self._location: Location = jurisdiction.locate(text)
+        self._reasons: list[str] = []
+
+    def route(self) -> Route:
+        matter, alternatives = self._matter()
+        accused = self._accused()
+        class_ = self._class(matter, accused)
+        collective, repeat = self._collective(), self._repeat()
+        path = None if accused else self._legal_path()
+        priority = self._priority(matter, class_)
+        level, unit, office = self._unit(matter, class_, accused, path, collective or repeat)
+        signs = {"collective": collective, "repeat": repeat, "legal_path": path is not None}
+        community = self._location.community if level == "N" or (level == "6" and self._is_inside()) else None
+        return Route(
+            class_=class_,
+            category=matter.category if matter else _NO_CATEGORY,
+            level=level,
+            unit=unit,
+            office=office,
+            community=None if accused else community,
+            priority=priority,
+            flags=tuple(flag for flag, is_set in signs.items() if is_set),
+            legal_path=path,
+            reasons=tuple(self._reasons),
+            alternatives=alternatives,
+            matter=matter.id if matter else None,
+            is_restricted=accused,
+            is_time_asked=matter is not None and matter.is_time_asked,
+            is_community_asked=office == self._data.undecided_queue,
+            prefix=self._data.ticket_prefix,
+        )
+
+    def _say(self, reason: str, words: list[str] | str = (), **fields: str) -> None:  # type: ignore[assignment]
+        shown = words if isinstance(words, str) else "、".join(dict.fromkeys(words[:_WORDS_SHOWN]))
+        self._reasons.append(self._data.reasons[reason].format(words=shown, **fields))
+
+    def _is_inside(self) -> bool:
+        return self._location.status == "inside"
+
+    def _matter(self) -> tuple[Matter | None, tuple[dict[str, Any], ...]]:
+        """Step 5, done first because the steps before need it: the kind of matter, and the runner-up."""
+        weights = self._data.weights
+        scores: list[tuple[Matter, _Score]] = []
+        by_danger = self._data.danger_matters.get(self._danger.name) if self._danger else None
+        for matter, groups in self._rules.matters:
+            score = _Score()
+            for group, patterns in groups.items():
+                score.add(patterns, weights[group], self._text)
+            if matter.id == by_danger:
+                score.value += weights["danger"]
+            scores.append((matter, score))
+        scores.sort(key=lambda pair: -pair[1].value)
+        (best, score), *others = scores
+        if score.value >= self._data.sure:
+            self._say("matter", score.words or best.name, name=best.name)
+            return best, _alternatives([(m, s.value) for m, s in others if s.value >= self._data.sure])
+        if near := self._nearest():
+            (best, _), *rest = near
+            self._say("matter_like", name=best.name)
+            return best, _alternatives(rest)
+        if score.value > 0:
+            self._say("matter", score.words, name=best.name)
+            return best, _alternatives([(m, s.value) for m, s in others if s.value > 0])
+        self._say("matter_none")
+        return None, ()
+
+    def _nearest(self) -> list[tuple[Matter, float]]:
+        """Matters by nearness of their example phrases, where the nearest is near enough."""
+        if self._encoder is None or not self._text:
+            return []
+        matters = [matter for matter in self._jurisdiction.matters for _ in matter.examples]
+        examples = [example for matter in self._jurisdiction.matters for example in matter.examples]
+        likeness = self._encoder.encode(examples) @ self._encoder.encode([self._text])[0]
+        order = np.argsort(-likeness)
+        ranked = [(matters[i], float(likeness[i])) for i in order[:2]]
+        return ranked if ranked[0][1] >= self._data.near else []
+
+    def _accused(self) -> bool:
+        text = _cut(self._text, self._rules.accusation_exceptions)
+        if words := _found(self._rules.accusation_signs, text):
+            self._say("accusation", words)
+            return True
+        return False
+
+    def _class(self, matter: Matter | None, accused: bool) -> str:
+        """Step 1."""
+        if accused:
+            return self._data.accusation
+        scores: dict[str, _Score] = {}
+        for name, signs in self._rules.classes:
+            score = scores.setdefault(name, _Score())
+            for pattern, weight in signs:
+                score.add([pattern], weight, self._text)
+        if matter and matter.default_class:
+            scores[matter.default_class].value += self._data.default_class_weight
+        name, score = max(scores.items(), key=lambda item: item[1].value)
+        if score.value <= 0:
+            self._say("class_none", name=self._data.fallback_class)
+            return self._data.fallback_class
+        self._say("class", score.words or name, name=name)
+        return name
+
+    def _legal_path(self) -> str | None:
+        text = _cut(self._text, self._rules.legal_exceptions)
+        for name, signs in self._rules.legal_paths:
+            if words := _found(signs, text):
+                self._say("legal_path", words, name=name)
+                return name
+        return None
+
+    def _collective(self) -> bool:
+        text = _cut(self._text, self._rules.collective_exceptions)
+        words = _found(self._rules.collective_signs, text)
+        words += [
+            found[0]
+            for found in self._rules.collective_households.finditer(text)
+            if _number(found[1]) >= self._data.collective_least
+        ]
+        if words:
+            self._say("collective", words)
+        return bool(words)
+
+    def _repeat(self) -> bool:
+        words = _found(self._rules.repeat_signs, _cut(self._text, self._rules.repeat_exceptions))
+        if words:
+            self._say("repeat", words)
+        return bool(words)
+
+    def _priority(self, matter: Matter | None, class_: str) -> Priority:
+        """Step 2."""
+        if self._danger:
+            self._say("emergency")
+            return "emergency"
+        if class_ in self._data.no_hurry_classes:
+            return "normal"
+        words = _found(self._rules.urgent_signs, self._text)
+        if matter:
+            words += _found(self._rules.matter_urgent[matter.id], self._text)
+        if words:
+            self._say("urgent", words)
+            return "urgent"
+        return "normal"
+
+    def _unit(
+        self, matter: Matter | None, class_: str, accused: bool, path: str | None, together: bool
+    ) -> tuple[Level, str | None, str | None]:
+        """Steps 3 and 4: the first rule that fits."""
+        here, data = self._location, self._data
+        own_hall = self._jurisdiction.hall("6", subdistrict=self._jurisdiction.name).name
+        if here.status == "outside":
+            self._say("outside", body=here.body or "")
+            return "none", None, None
+        if accused:
+            return "1", self._jurisdiction.hall("1").name, None
+        if here.status == "other_subdistrict" and here.subdistrict:
+            self._say("other_subdistrict", subdistrict=here.subdistrict)
+            return "6", self._jurisdiction.hall("6", subdistrict=here.subdistrict).name, None
+        if here.words and self._is_inside():
+            self._say("place", here.words)
+        office = matter.office if matter else data.general_office
+        if path:
+            return "6", own_hall, office if matter and matter.handler == "office" else data.dispute_office
+        if matter and matter.handler == "district" and matter.department and class_ not in data.praise_classes:
+            self._say("district", department=matter.department)
+            return "1", self._jurisdiction.hall("1").name, matter.department
+        station = self._jurisdiction.hall("N", community=here.community).name if here.community else None
+        if class_ in data.manner_classes or _found(self._rules.manner_signs, self._text):
+            self._say("manner", office=data.general_office)
+            concerns_station = class_ in data.praise_classes or matter is None or matter.handler == "neighbourhood"
+            concerns_station = concerns_station or matter is not None and matter.id == data.manner_matter
+            if station and concerns_station:
+                return "N", station, data.general_office
+            return "6", own_hall, data.general_office
+        if matter is None or matter.handler != "neighbourhood" or together:
+            self._say("office", office=office)
+            return "6", own_hall, office
+        if station and here.community:
+            self._say("neighbourhood", community=here.community)
+            return "N", station, None
+        self._say("undecided")
+        return "6", own_hall, data.undecided_queue
+
+
+def _alternatives(ranked: list[tuple[Matter, float]]) -> tuple[dict[str, Any], ...]:
+    """The runner-up with its score."""
+    return tuple(
+        {"matter": matter.name, "category": list(matter.category), "office": matter.office, "score": round(score, 2)}
+        for matter, score in ranked[:1]
+    )
+
+
+def _found(patterns: list[re.Pattern[str]], text: str) -> list[str]:
+    return [found[0] for pattern in patterns if (found := pattern.search(text))]
+
+
+def _cut(text: str, patterns: list[re.Pattern[str]]) -> str:
+    for pattern in patterns:
+        text = pattern.sub("▢", text)
+    return text
+
+
+def _number(digits: str) -> int:
+    try:
+        return int(cn2an.cn2an(digits.replace("两", "二"), "smart"))
+    except ValueError:
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    matters: list[tuple[Matter, dict[Literal["strong", "words", "weak", "against"], list[re.Pattern[str]]]]]
+    matter_urgent: dict[str, list[re.Pattern[str]]]
+    classes: list[tuple[str, list[tuple[re.Pattern[str], float]]]]
+    accusation_signs: list[re.Pattern[str]]
+    accusation_exceptions: list[re.Pattern[str]]
+    manner_signs: list[re.Pattern[str]]
+    legal_paths: list[tuple[str, list[re.Pattern[str]]]]
+    legal_exceptions: list[re.Pattern[str]]
+    collective_signs: list[re.Pattern[str]]
+    collective_exceptions: list[re.Pattern[str]]
+    collective_households: re.Pattern[str]
+    repeat_signs: list[re.Pattern[str]]
+    repeat_exceptions: list[re.Pattern[str]]
+    urgent_signs: list[re.Pattern[str]]
+
+
+# By identity: rules are frozen and too large to hash at every message.
+_known: dict[int, tuple[RoutingRules, _Compiled]] = {}
+
+
+def _compiled(jurisdiction: Jurisdiction) -> _Compiled:
+    rules = jurisdiction.routing
+    known = _known.get(id(rules))
+    if known is None or known[0] is not rules:
+        known = _known[id(rules)] = (rules, _compile(jurisdiction))
+    return known[1]
+
+
+def _compile(jurisdiction: Jurisdiction) -> _Compiled:
+    rules, words = jurisdiction.routing, jurisdiction.routing.words
+    return _Compiled(
+        matters=[
+            (
+                matter,
+                {
+                    "strong": expand(matter.strong, words),
+                    "words": expand(matter.words, words),
+                    "weak": expand(matter.weak, words),
+                    "against": expand(matter.against, words),
+                },
+            )
+            for matter in jurisdiction.matters
+        ],
+        matter_urgent={matter.id: expand(matter.urgent, words) for matter in jurisdiction.matters},
+        classes=[
+            (rule.name, list(zip(expand(rule.signs, words), rule.signs.values(), strict=True)))
+            for rule in rules.classes
+        ],
+        accusation_signs=expand(rules.accusation_signs, words),
+        accusation_exceptions=expand(rules.accusation_exceptions, words),
+        manner_signs=expand(rules.manner_signs, words),
+        legal_paths=[(path.name, expand(path.signs, words)) for path in rules.legal_paths],
+        legal_exceptions=expand(rules.legal_exceptions, words),
+        collective_signs=expand(rules.collective_signs, words),
+        collective_exceptions=expand(rules.collective_exceptions, words),
+        collective_households=expand((rules.collective_households,), words)[0],
+        repeat_signs=expand(rules.repeat_signs, words),
+        repeat_exceptions=expand(rules.repeat_exceptions, words),
+        urgent_signs=expand(rules.urgent_signs, words),
+    )
