@@ -6,21 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from channels.services import Services
-from petitions import Draft, Filed, PetitionError, Route, file_petition, find_ticket, ticket_of
+from petitions import Draft, Filed, PetitionError, file_petition, find_ticket, parse_reference, ticket_of
 
 CHANNEL = "form"
 
 
-def route_of(services: Services, matter: str, place: str) -> Route:
-    """Where a petition about this matter at this place goes."""
-    return services.triage(f"{matter}\n{place}")
+def draft_of(entry: Mapping[str, Any]) -> Draft:
+    """A form's fields as a draft; those left empty are absent, and the review has shown what must be seen."""
+    given = {f"petition_{name}": value for name, value in entry.items() if value}
+    seen = {"petition_place_asked": 1, "petition_legal_seen": True, "petition_is_confirmed": True}
+    return Draft.from_slots(given | seen)
+
+
+def route_of(services: Services, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a petition with these fields goes."""
+    return services.triage(draft_of(entry).text).to_json()
 
 
 def file(services: Services, entry: Mapping[str, Any], form_key: str) -> Filed:
     """File what was reviewed, in one transaction; the same form key again gives the same petition."""
-    route = route_of(services, entry["matter"], entry["place"])
-    seen = {"legal_seen": True, "place_asked": True, "is_confirmed": True, "community": route.community}
-    draft = Draft.from_slots({f"petition_{name}": value for name, value in {**entry, **seen}.items()})
+    draft = draft_of(entry)
+    route = services.triage(draft.text)
     with services.sessions() as session:
         filed = file_petition(
             session,
@@ -38,11 +44,10 @@ def file(services: Services, entry: Mapping[str, Any], form_key: str) -> Filed:
 
 def find(services: Services, number: str, code: str) -> dict[str, Any] | None:
     """The ticket, to whoever holds its code; None for a wrong code as for an unknown number."""
+    # People type both with spaces, dashes and small letters.
+    number, code = parse_reference(number).number or number, parse_reference(code).code or code
     with services.sessions() as session:
         try:
             return ticket_of(find_ticket(session, number, code, now=services.clock()))
         except PetitionError:
             return None
-        finally:
-            # Failed attempts may be counted against the ticket.
-            session.commit()

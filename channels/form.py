@@ -92,7 +92,7 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
     def route_and_danger(entry: Entry) -> tuple[dict[str, Any], dict[str, Any] | None]:
         danger = services.find_danger(entry.matter)
         card = danger_message(danger) if danger else None
-        return filing.route_of(services, entry.matter, entry.place).to_json(), card
+        return filing.route_of(services, asdict(entry.settled())), card
 
     @router.get("/petition")
     async def get_form(request: Request) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from sqlalchemy import JSON, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels.texts import say
+from petitions import parse_reference
 from petitions.base import Base, UtcDateTime
 
 RESIDENT = "resident"
@@ -55,6 +57,16 @@ def without_code(message: dict[str, Any]) -> dict[str, Any]:
     return kept | {"text": QUERY_CODE.sub(say("notices.code_shown"), message["text"])}
 
 
+def without_typed_code(text: str) -> str:
+    """A resident's text as it may be kept: the query code in it, if any, is hidden."""
+    code = parse_reference(text).code
+    if code is None:
+        return text
+    # The reference was found in normalised text, so that is what is searched for it.
+    signs = r"[\W_]*".join(code)
+    return re.sub(signs, say("notices.code_typed"), unicodedata.normalize("NFKC", text), flags=re.IGNORECASE)
+
+
 def receive(session: Session, conversation: str, text: str, message_id: str | None, *, now: datetime) -> Received:
     """Store a message of a resident once.
 
@@ -82,7 +94,7 @@ def receive(session: Session, conversation: str, text: str, message_id: str | No
             conversation=conversation,
             number=number,
             kind=RESIDENT,
-            payload={"text": text},
+            payload={"text": without_typed_code(text)},
             message_id=message_id,
             answers=None,
             created_at=now,

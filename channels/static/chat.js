@@ -40,12 +40,6 @@ function showError(sentence, offersForm) {
     line.append(" ", link);
   }
   alertBox.replaceChildren(line);
-  text.setAttribute("aria-invalid", "true");
-}
-
-function clearError() {
-  alertBox.replaceChildren();
-  text.removeAttribute("aria-invalid");
 }
 
 function bubble(said) {
@@ -90,7 +84,7 @@ async function post(said) {
 async function say(said, isTyped) {
   if (isSending || !said.trim()) return;
   isSending = true;
-  clearError();
+  alertBox.replaceChildren();
   send.setAttribute("aria-disabled", "true");
   const mine = bubble(said);
   log.append(mine);

@@ -55,6 +55,17 @@ def test_a_query_code_is_not_stored(session):
     assert "GM202611230001" in stored["text"]
 
 
+@pytest.mark.parametrize("typed", ["K7QF-39XM", "k7qf39xm", "Ｋ７ＱＦ－３９ＸＭ", "k7qf 39xm", "K7QF—39XM"])
+def test_a_code_that_a_resident_types_is_not_stored(session, typed):
+    store.receive(session, "a", f"工单号GM2，查询码{typed}，谢谢", None, now=NOW)
+    assert store.transcript(session, "a")[0].payload["text"] == "工单号GM2,查询码••••-••••,谢谢"
+
+
+def test_a_text_without_code_is_stored_as_typed(session):
+    store.receive(session, "a", "路灯坏了，Ａ栋", None, now=NOW)
+    assert store.transcript(session, "a")[0].payload["text"] == "路灯坏了，Ａ栋"
+
+
 def test_a_token_is_read_by_its_own_purpose_and_key_only():
     tokens = Tokens(SECRET, "conversation", hours=1)
     token = tokens.sign("abc")
