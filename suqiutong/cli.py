@@ -21,7 +21,9 @@ from suqiutong.staff import Role
 from suqiutong.up import run_everything, train_model
 from suqiutong.wiring import Services
 
-commands = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+commands = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
 knowledge = typer.Typer(no_args_is_help=True)
 schema = typer.Typer(no_args_is_help=True)
 people = typer.Typer(no_args_is_help=True)

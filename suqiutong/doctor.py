@@ -13,13 +13,14 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+import httpx
 from chinese_calendar.constants import holidays
 from sqlalchemy.exc import SQLAlchemyError
 
 from suqiutong import database, rasa
 from suqiutong.errors import CommandError
 from suqiutong.freshness import KNOWLEDGE_INPUTS, MODEL_INPUTS, STAMP, digest, is_fresh
-from suqiutong.settings import Settings, read_secret
+from suqiutong.settings import SECRETS, Settings, read_secret
 from suqiutong.up import check_ports
 
 FREE_DISK_GIGABYTES = 2
@@ -43,8 +44,8 @@ def examine(settings: Settings, *, today: date) -> Iterator[Finding]:
     yield _bot()
     free = shutil.disk_usage(_existing(settings.data_folder)).free / 1e9
     yield Finding("disk", free >= FREE_DISK_GIGABYTES, f"{free:.0f} GB free for {settings.data_folder}")
-    yield _whether("ports", lambda: check_ports(settings), "all free")
-    yield _whether("secrets", lambda: read_secret(settings.data_folder), "readable by their owner alone")
+    yield _ports(settings)
+    yield _secrets(settings)
     yield _database(settings)
     yield _made("knowledge", settings.knowledge_folder, digest(KNOWLEDGE_INPUTS, settings.base_pipeline))
     yield _made("model", settings.models_folder, digest(MODEL_INPUTS))
@@ -69,6 +70,20 @@ def _bot() -> Finding:
     except (CommandError, OSError, subprocess.CalledProcessError) as error:
         return Finding("bot", False, str(error))
     return Finding("bot", True, found.stdout.strip())
+
+
+def _ports(settings: Settings) -> Finding:
+    try:
+        httpx.get(f"{settings.web_url}/healthz", timeout=2, trust_env=False).raise_for_status()
+    except httpx.HTTPError:
+        return _whether("ports", lambda: check_ports(settings), "all free")
+    return Finding("ports", True, f"the product is running at {settings.web_url}")
+
+
+def _secrets(settings: Settings) -> Finding:
+    if not (settings.data_folder / SECRETS).exists():
+        return Finding("secrets", True, "made at the first start")
+    return _whether("secrets", lambda: read_secret(settings.data_folder), "readable by their owner alone")
 
 
 def _whether(name: str, check: Callable[[], object], text: str) -> Finding:

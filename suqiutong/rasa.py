@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import subprocess
@@ -42,7 +43,7 @@ def check_bot() -> None:
 
 
 def check_model(path: Path) -> None:
-    """Reads the whole archive, whose checksums prove it.
+    """Reads the whole archive, whose checksum proves it.
 
     Raises:
         CommandError: the model is missing or corrupt.
@@ -50,11 +51,11 @@ def check_model(path: Path) -> None:
     if not path.is_file():
         raise CommandError(f"there is no model at {path}: run `suqiutong train`")
     try:
+        with gzip.open(path) as stream:
+            while stream.read(1 << 20):
+                pass
         with tarfile.open(path) as archive:
-            for member in archive:
-                content = archive.extractfile(member)
-                while content and content.read(1 << 20):
-                    pass
+            archive.getmembers()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise CommandError(f"the model {path} is corrupt: run `suqiutong train`") from error
 

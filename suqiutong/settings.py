@@ -15,6 +15,7 @@ from suqiutong.errors import CommandError
 
 ROOT = Path(__file__).resolve().parent.parent
 
+SECRETS = "secrets.json"
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -134,7 +135,7 @@ def read_secret(folder: Path) -> bytes:
     Raises:
         CommandError: others can read the file, or it holds no key.
     """
-    path = folder / "secrets.json"
+    path = folder / SECRETS
     if not path.exists():
         _make_secret(path)
     if path.stat().st_mode & 0o077:

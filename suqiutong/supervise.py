@@ -44,7 +44,6 @@ class Child:
         self.name = name
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         rotate(log)
-        self._log = log.open("w", encoding="utf-8", buffering=1)
         self.process = subprocess.Popen(  # noqa: S603 - the Procfile is part of the product
             shlex.split(command),
             cwd=folder,
@@ -57,6 +56,7 @@ class Child:
             errors="replace",
             start_new_session=True,
         )
+        self._log = log.open("w", encoding="utf-8", buffering=1)
 
     def listen(self, report: Callable[[str], None]) -> threading.Thread:
         """Copy all output to the log, and warnings to the screen, until the process closes it."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from knowledge import KnowledgeBase
     from language.danger import Danger
     from language.vectors import SentenceEncoder
-    from petitions import Route
+    from petitions.triage import Route
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Services:
 
     def triage(self, text: str) -> Route:
         """Where this petition goes."""
-        from petitions import triage
+        from petitions.triage import triage
 
         return triage(text, self.jurisdiction, self.encoder)
 

@@ -1,0 +1,61 @@
+"""Who may import whom, and where SQL may stand: read from the source of every package."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+MAY_IMPORT = {
+    "jurisdiction": set(),
+    "language": {"jurisdiction"},
+    "knowledge": {"language", "jurisdiction"},
+    "petitions": {"language", "jurisdiction"},
+    "actions": {"knowledge", "petitions", "language", "jurisdiction"},
+    "channels": {"knowledge", "petitions", "language", "jurisdiction"},
+    "suqiutong": {"actions", "channels", "knowledge", "petitions", "language", "jurisdiction"},
+    "bot": set(),
+}
+FRAMEWORKS = {"rasa", "rasa_sdk", "fastapi", "starlette", "sanic", "uvicorn", "httpx", "jinja2"}
+NO_FRAMEWORK = ("jurisdiction", "language", "knowledge", "petitions")
+QUERIES = {"select", "insert", "update", "delete", "union"}
+IS_ALIVE = "SELECT 1"
+
+FILES = [path.relative_to(ROOT) for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
+# channels/store.py is where the queries of the transcript live.
+WITHOUT_SQL = [path for path in FILES if path.parts[0] in ("actions", "channels") and path != Path("channels/store.py")]
+
+
+def imports(path):
+    """Every module that the file imports, with the names taken from it, at any depth of its code."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, set()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            yield node.module, {alias.name for alias in node.names}
+
+
+def test_every_package_is_known():
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert packages == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_imports_follow_the_layers(path):
+    package = path.parts[0]
+    roots = {module.partition(".")[0] for module, _ in imports(path)}
+    assert roots & MAY_IMPORT.keys() <= MAY_IMPORT[package] | {package}
+    if package in NO_FRAMEWORK:
+        assert not roots & FRAMEWORKS
+
+
+@pytest.mark.parametrize("path", WITHOUT_SQL, ids=str)
+def test_no_sql_in_actions_and_routes(path):
+    for module, names in imports(path):
+        if module.partition(".")[0] == "sqlalchemy":
+            assert not names & QUERIES
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value != IS_ALIVE:
+            assert not node.value.upper().startswith(("SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM "))
