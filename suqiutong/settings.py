@@ -29,39 +29,44 @@ class Settings(BaseSettings):
     )
 
     host: str = Field(
-        "127.0.0.1", description="Address on which the web process listens; 0.0.0.0 opens it to the network."
+        default="127.0.0.1", description="Address on which the web process listens; 0.0.0.0 opens it to the network."
     )
-    web_port: Port = Field(8000, description="Port of the web process.")
-    rasa_port: Port = Field(5005, description="Port of Rasa, on 127.0.0.1 only.")
-    actions_port: Port = Field(5055, description="Port of the action server, on 127.0.0.1 only.")
+    web_port: Port = Field(default=8000, description="Port of the web process.")
+    rasa_port: Port = Field(default=5005, description="Port of Rasa, on 127.0.0.1 only.")
+    actions_port: Port = Field(default=5055, description="Port of the action server, on 127.0.0.1 only.")
     public_url: str = Field(
-        "",
+        default="",
         description="Address that residents use when a proxy stands before the web process, without a closing slash.",
     )
     data: Path = Field(
-        Path("var"), description="Folder of all that is made while running: database, knowledge, model, logs, secrets."
+        default=Path("var"),
+        description="Folder of all that is made while running: database, knowledge, model, logs, secrets.",
     )
     database_url: str = Field(
-        "", description="SQLAlchemy address of the database; empty: `suqiutong.db` (SQLite) in the data folder."
+        default="", description="SQLAlchemy address of the database; empty: `suqiutong.db` (SQLite) in the data folder."
     )
     knowledge: Path | None = Field(
-        None, description="Folder of the built knowledge base; empty: `knowledge` in the data folder."
+        default=None, description="Folder of the built knowledge base; empty: `knowledge` in the data folder."
     )
-    models: Path | None = Field(None, description="Folder of the trained model; empty: `models` in the data folder.")
+    models: Path | None = Field(
+        default=None, description="Folder of the trained model; empty: `models` in the data folder."
+    )
     base_pipeline: Literal["lac", "zh_core_web_sm"] = Field(
-        "lac",
+        default="lac",
         description="Source of words, tags and entities: `lac`, or `zh_core_web_sm` once spaCy's model is installed.",
     )
-    rasa_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one answer of Rasa.")
-    session_hours: int = Field(12, gt=0, description="How long a conversation lives after its last message.")
-    messages_per_minute: int = Field(60, gt=0, description="Messages that one conversation may send in a minute.")
+    rasa_timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for one answer of Rasa.")
+    session_hours: int = Field(default=12, gt=0, description="How long a conversation lives after its last message.")
+    messages_per_minute: int = Field(
+        default=60, gt=0, description="Messages that one conversation may send in a minute."
+    )
     address_messages_per_minute: int = Field(
-        3000,
+        default=3000,
         gt=0,
         description="Messages that one network address may send in a minute; everybody in a service hall shares one.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least level that reaches the log files."
+        default="info", description="Least level that reaches the log files."
     )
 
     @property

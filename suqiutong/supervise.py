@@ -8,8 +8,10 @@ import shlex
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -137,10 +139,10 @@ def supervise(
 def _end(children: list[Child]) -> None:
     for child in children:
         child.signal_group(signal.SIGTERM)
-    deadline = threading.Timer(STOP_SECONDS, lambda: [child.signal_group(signal.SIGKILL) for child in children])
-    deadline.start()
+    deadline = time.monotonic() + STOP_SECONDS
     for child in children:
-        child.process.wait()
-    deadline.cancel()
-    for child in children:  # what a process left behind in its group
+        with suppress(subprocess.TimeoutExpired):
+            child.process.wait(max(0.0, deadline - time.monotonic()))
+    for child in children:  # what did not listen, and what a process left behind in its group
         child.signal_group(signal.SIGKILL)
+        child.process.wait()

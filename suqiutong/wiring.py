@@ -102,6 +102,13 @@ class Services:
 
         return find_danger(text, self.jurisdiction)
 
+    def similar(self, text: str) -> list[dict[str, Any]]:
+        """Petitions like this one."""
+        from suqiutong.similar import find_similar
+
+        with self.sessions() as session:
+            return find_similar(session, text, self.encoder)
+
     def check_token(self, token: str, role: str) -> str | None:
         """Name of the holder when the token is valid for the role."""
         from suqiutong.staff import check_token
