@@ -38,7 +38,7 @@ def assist(services: Services, text: str) -> dict[str, Any]:
     """
     if services.knowledge is None:
         raise ChannelError("knowledge_down")
-    reply = services.knowledge.answer(text).to_json()
+    reply = services.knowledge.answer(text, None).to_json()
     answers = []
     if reply["kind"] == "answer":
         answers = [{"text": reply["text"], "score": reply.get("score", 1.0), "citations": reply["citations"]}]

@@ -117,13 +117,15 @@ def danger_message(danger: Danger) -> dict[str, Any]:
 
 
 class FreshReplies:
-    """The latest replies as they were sent, query codes and all; in bounded memory and never in the database."""
+    """The latest replies that carry a query code, as they were sent; in bounded memory and never in the database."""
 
     def __init__(self) -> None:
         self._replies: OrderedDict[tuple[str, int], tuple[float, list[dict[str, Any]]]] = OrderedDict()
 
     def put(self, conversation: str, answers: int, messages: list[dict[str, Any]]) -> None:
-        """Keep the replies to the message of that number for a while."""
+        """Keep the replies to the message of that number for a while, if the database will not have them whole."""
+        if all(store.without_code(message) == message for message in messages):
+            return
         self._replies[conversation, answers] = (time.monotonic(), messages)
         while len(self._replies) > FRESH_KEPT:
             self._replies.popitem(last=False)

@@ -58,6 +58,7 @@ def due_words(due: Mapping[str, str]) -> str:
     return say(
         "ticket.due_at",
         clock=clocks.get(due["clock"], clocks["other"]),
+        year=at.year,
         month=at.month,
         day=at.day,
         weekday=texts["weekdays"][at.weekday()],

@@ -70,7 +70,7 @@ class Reply(Protocol):
 class Knowledge(Protocol):
     """The knowledge base."""
 
-    def answer(self, text: str, context: None = None) -> Reply:
+    def answer(self, text: str, context: None) -> Reply:
         """The answer, the refusal or the question back."""
 
 

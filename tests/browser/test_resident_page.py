@@ -231,6 +231,17 @@ def test_danger_is_a_strong_card_with_numbers_to_dial(open_page):
     expect(card).to_be_in_viewport()
 
 
+def test_somebody_in_crisis_is_given_numbers_in_a_calm_card(open_page):
+    page = open_page()
+    say(page, "我不想活了")
+    card = page.locator(".danger.crisis")
+    expect(card.get_by_role("heading", name="我们很关心您")).to_be_visible()
+    expect(card.get_by_role("link", name=re.compile("12356"))).to_have_attribute("href", "tel:12356")
+    for selector in ("p", "h2", ".call"):
+        assert card.locator(selector).first.evaluate(CONTRAST) >= 7, selector
+    expect(page.get_by_role("button", name="请工作人员联系我")).to_be_visible()
+
+
 @pytest.mark.parametrize("has_scripts", [True, False])
 def test_typed_markup_is_inert(open_page, site, has_scripts):
     attack = '<img src=x onerror="document.title=1"><script>document.title=2</script>"><b>**粗**</b>'
@@ -277,7 +288,7 @@ def test_a_filed_ticket_shows_number_code_unit_and_due_time(open_page):
     expect(card.get_by_role("heading", name="诉求已登记")).to_be_visible()
     expect(card).to_contain_text("GM202611230001")
     expect(card).to_contain_text("光明街道群众诉求服务大厅")
-    expect(card).to_contain_text("11月25日（星期三）18:00前")
+    expect(card).to_contain_text("2026年11月25日（星期三）18:00前")
     card.get_by_role("button", name="复制").click()
     expect(card.get_by_role("button", name="已复制")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == CODE

@@ -184,7 +184,7 @@ def test_going_back_keeps_everything():
 def test_danger_is_said_on_the_review():
     async def scenario(client):
         page = await client.post("/petition", data=FIELDS | {"matter": "家里有煤气味，没人管", "step": "review"})
-        assert 'class="danger" role="alert"' in page.text
+        assert 'class="danger emergency" role="alert"' in page.text
         assert 'href="tel:075525199999"' in page.text
 
     run(scenario)

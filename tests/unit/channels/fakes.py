@@ -117,7 +117,7 @@ class FakeJson:
 
 
 class FakeKnowledge:
-    def answer(self, text: str, context: None = None) -> FakeJson:  # noqa: ARG002
+    def answer(self, text: str, context: None) -> FakeJson:  # noqa: ARG002
         return FakeJson(ANSWER if "招聘会" in text else {"kind": "no_answer", "text": "没有查到", "citations": []})
 
 

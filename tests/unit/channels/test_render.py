@@ -58,9 +58,12 @@ def test_the_query_code_is_found_where_the_text_names_it(text, code):
 
 def test_a_due_time_is_said_in_local_words():
     assert (
-        due_words({"clock": "accept", "at": "2026-11-25T10:00:00+00:00"}) == "决定是否受理：11月25日（星期三）18:00前"
+        due_words({"clock": "accept", "at": "2026-11-25T10:00:00+00:00"})
+        == "决定是否受理：2026年11月25日（星期三）18:00前"
     )
-    assert due_words({"clock": "unheard_of", "at": "2026-12-31T23:30:00+08:00"}) == "办理：12月31日（星期四）23:30前"
+    assert (
+        due_words({"clock": "unheard_of", "at": "2026-12-31T23:30:00+08:00"}) == "办理：2026年12月31日（星期四）23:30前"
+    )
 
 
 def test_phones_are_found_in_the_order_of_the_text_and_only_whole():
