@@ -34,7 +34,7 @@ MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,64}")
 # Long enough to repeat a request whose reply was lost, or to read the page after it was posted without JavaScript.
 FRESH_SECONDS = 600
 FRESH_KEPT = 2_000
-# A slow database may not hold safety advice back.
+# Neither a slow database nor an earlier message may hold safety advice back.
 DANGER_WAIT_SECONDS = 1.0
 
 
@@ -170,7 +170,8 @@ class Chat:
         Raises:
             ChannelError: too fast, or understanding is down; never when the text reports a danger.
         """
-        danger = await run_in_threadpool(self._services.find_danger, text)
+        # Nothing is awaited from here to the place in the queue, so messages keep their order of arrival.
+        danger = self._services.find_danger(text)
         waits = [self.address_limit.take(address), self.session_limit.take(conversation)]
         wait_seconds = max((wait for wait in waits if wait is not None), default=None)
         if wait_seconds is not None:
@@ -183,7 +184,13 @@ class Chat:
         task = asyncio.create_task(self._exchange(conversation, text, message_id, danger, answered))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return self._counted(await answered)
+        if danger is None:
+            return self._counted(await answered)
+        try:
+            await asyncio.wait_for(answered, DANGER_WAIT_SECONDS)
+        except Exception as error:  # noqa: BLE001 - nothing holds safety advice back
+            logger.error("danger_not_stored conversation=%s error=%s", conversation, type(error).__name__)
+        return self._counted([danger_message(danger)])
 
     async def finish(self) -> None:
         """Wait for the messages under way."""
@@ -204,55 +211,35 @@ class Chat:
     ) -> None:
         async with self._locks.hold(conversation):
             try:
-                if danger is None:
-                    _settle(answered, await self._answer(conversation, text, message_id))
-                    return
-                is_new = await self._warn(conversation, text, message_id, danger, answered)
+                received = await run_in_threadpool(self._receive, conversation, text, message_id)
+                messages = self.fresh.get(conversation, received.number) or list(received.replies)
+                if not messages:
+                    messages = await self._answer(conversation, text, danger)
+                    self.fresh.put(conversation, received.number, messages)
+                    await run_in_threadpool(self._record, conversation, received.number, messages)
+                _settle(answered, messages)
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller who waits must hear of it
                 _settle(answered, error)
                 return
-            if is_new:
-                try:
-                    await self._rasa.tell(conversation, command(danger.kind, danger_text=text))
-                except RasaError as error:
-                    logger.warning("danger_not_forwarded conversation=%s reason=%s", conversation, error.reason)
+            if danger is not None and not received.replies:
+                await self._forward(conversation, text, danger)
 
-    async def _answer(self, conversation: str, text: str, message_id: str | None) -> list[dict[str, Any]]:
-        received = await run_in_threadpool(self._receive, conversation, text, message_id)
-        if received.replies:
-            return self.fresh.get(conversation, received.number) or list(received.replies)
+    async def _answer(self, conversation: str, text: str, danger: Danger | None) -> list[dict[str, Any]]:
+        if danger is not None:
+            return [danger_message(danger)]
         try:
-            messages = await self._rasa.say(conversation, text)
+            return await self._rasa.say(conversation, text)
         except RasaError as error:
             logger.warning("understanding_down conversation=%s reason=%s", conversation, error.reason)
             form = self._services.settings.public_url + "/petition"
             raise ChannelError("understanding_down", form=form) from error
-        self.fresh.put(conversation, received.number, messages)
-        await run_in_threadpool(self._record, conversation, received.number, messages)
-        return messages
 
-    async def _warn(
-        self,
-        conversation: str,
-        text: str,
-        message_id: str | None,
-        danger: Danger,
-        answered: asyncio.Future[list[dict[str, Any]]],
-    ) -> bool:
-        """Answer with the danger card, stored if the database is quick about it; whether the message is new."""
-        card = [danger_message(danger)]
-        storing = asyncio.create_task(run_in_threadpool(self._receive_and_record, conversation, text, message_id, card))
-        await asyncio.wait({storing}, timeout=DANGER_WAIT_SECONDS)
-        _settle(answered, card)
-        return await storing
-
-    def _receive_and_record(
-        self, conversation: str, text: str, message_id: str | None, messages: list[dict[str, Any]]
-    ) -> bool:
-        received = self._receive(conversation, text, message_id)
-        if not received.replies:
-            self._record(conversation, received.number, messages)
-        return not received.replies
+    async def _forward(self, conversation: str, text: str, danger: Danger) -> None:
+        """Let the conversation know of the danger that was answered here."""
+        try:
+            await self._rasa.tell(conversation, command(danger.kind, danger_text=text))
+        except RasaError as error:
+            logger.warning("danger_not_forwarded conversation=%s reason=%s", conversation, error.reason)
 
     def _receive(self, conversation: str, text: str, message_id: str | None) -> store.Received:
         with self._services.sessions() as session:

@@ -200,6 +200,26 @@ def test_danger_does_not_wait_for_a_slow_rasa():
     run(scenario)
 
 
+def test_danger_does_not_wait_for_an_earlier_message():
+    async def scenario(client, rasa):
+        session = (await chat(client, "你好")).json()["session"]
+        await until(lambda: len(rasa.received) > 1)
+        rasa.pause_seconds = 1.9
+        earlier = asyncio.create_task(chat(client, "慢", session=session))
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(1.5):
+            card = await chat(client, "家里有煤气味", session=session)
+        assert card.json()["messages"][0]["kind"] == "emergency"
+        assert not earlier.done()
+        rasa.pause_seconds = 0
+        assert (await earlier).status_code == 200
+        await until(lambda: len(rasa.messages) > 2)
+        assert rasa.messages[1] == "慢"
+        assert rasa.messages[2].startswith("/emergency{")
+
+    run(scenario)
+
+
 def test_danger_is_answered_while_the_database_is_down():
     def broken():
         raise OperationalError("SELECT", {}, Exception("down"))
