@@ -23,7 +23,8 @@ KEPT_LOGS = 5
 STOP_SECONDS = 10.0
 TICK_SECONDS = 0.3
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-LOUD = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^Traceback")
+# As Python's logging and as Rasa's structured logs write it.
+LOUD = re.compile(r"\b(?:WARNING|ERROR|CRITICAL)\b|\[(?:warning|error|critical) *\]|^Traceback")
 
 
 def read_procfile(path: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ from suqiutong.supervise import LOUD
     [
         "2026-11-02 08:00:00,000 WARNING channels.rasa - timeout",
         "2026-11-02 08:00:00 ERROR    rasa.core.processor  - no answer",
+        "2026-11-02 08:00:00 [warning  ] processor.message.parse.skip",
         "Traceback (most recent call last):",
     ],
 )
