@@ -59,8 +59,7 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
 
     def refuse(request: Request, error: ChannelError) -> Response:
         metrics.refusals.labels(error.code).inc()
-        wants_page = request.method == "GET" or "text/html" in request.headers.get("Accept", "")
-        if wants_page and not request.url.path.startswith("/api/"):
+        if "text/html" in request.headers.get("Accept", ""):
             return pages.response(request, "error.html", {"error": error}, status=error.status, headers=error.headers)
         return JSONResponse(error.to_json(), error.status, error.headers)
 

@@ -333,7 +333,7 @@ def test_unknown_addresses_and_methods_are_said_in_json():
     async def scenario(client, _rasa):
         assert (await client.get("/api/nothing")).json()["error"]["code"] == "not_found"
         assert (await client.get("/api/chat")).json()["error"]["code"] == "method_not_allowed"
-        page = await client.get("/nothing")
+        page = await client.get("/nothing", headers={"Accept": "text/html,*/*"})
         assert page.status_code == 404
         assert page.headers["Content-Type"].startswith("text/html")
 
