@@ -1,5 +1,6 @@
 """The command line. Every failure is one line on stderr and a non-zero exit."""
 
+# ruff: noqa: PLC0415 - what is slow to import is imported by the command that needs it
 from __future__ import annotations
 
 import json
@@ -140,6 +141,36 @@ def doctor() -> None:
         findings.append(finding)
     if not all(finding.is_ok for finding in findings):
         raise typer.Exit(1)
+
+
+@knowledge.command("build")
+def build_knowledge() -> None:
+    """Build the knowledge base from the sources; the old one stays until the new one is whole."""
+    from suqiutong import corpus
+
+    corpus.build_knowledge(Services(read_settings()), _report)
+
+
+@knowledge.command("show")
+def show_knowledge() -> None:
+    """Show every fact with the clause it stands in, one JSON object a line."""
+    from suqiutong import corpus
+
+    for row in corpus.show_knowledge(Services(read_settings())):
+        typer.echo(json.dumps(row, ensure_ascii=False))
+
+
+@knowledge.command("check")
+def check_knowledge() -> None:
+    """Check that every quote stands at its place and every figure is a fact or known to be none."""
+    from suqiutong import corpus
+
+    count, problems = corpus.check_knowledge(Services(read_settings()))
+    for problem in problems:
+        typer.echo(problem)
+    if problems:
+        raise CommandError(f"{len(problems)} places do not hold")
+    typer.echo(f"{count} facts hold")
 
 
 @schema.command("upgrade")

@@ -45,15 +45,12 @@ def check_ports(settings: Settings) -> None:
 
 def ensure_knowledge(settings: Settings, report: Report) -> None:
     """Build the knowledge base when what it is made from has changed."""
-    stamp = settings.knowledge_folder / STAMP
-    value = digest(KNOWLEDGE_INPUTS, settings.base_pipeline)
-    if is_fresh(stamp, value):
+    if is_fresh(settings.knowledge_folder / STAMP, digest(KNOWLEDGE_INPUTS, settings.base_pipeline)):
         return
     report("Building the knowledge base …")
     # A process of its own gives the memory of the build back.
     if subprocess.run([sys.executable, "-m", "suqiutong", "knowledge", "build"], cwd=ROOT, check=False).returncode:
         raise CommandError("the knowledge base could not be built")
-    write_stamp(stamp, value)
 
 
 def ensure_model(settings: Settings, report: Report) -> Path:

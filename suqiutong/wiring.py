@@ -51,7 +51,7 @@ class Services:
         from knowledge import KnowledgeBase, KnowledgeError
 
         try:
-            return KnowledgeBase.load(self.settings.knowledge_folder)
+            return KnowledgeBase.load(self.settings.knowledge_folder, self.jurisdiction.place_names, self.encoder)
         except KnowledgeError as error:
             logger.error("knowledge_not_loaded code=%s", error.code)
             return None
@@ -88,9 +88,9 @@ class Services:
         Raises:
             CommandError: there is no knowledge base.
         """
-        from channels.chat import danger_message
-
         if danger := self.find_danger(text):
+            from channels.chat import danger_message
+
             return danger_message(danger)
         if self.knowledge is None:
             raise CommandError("there is no knowledge base: run `suqiutong knowledge build`")
