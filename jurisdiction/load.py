@@ -36,6 +36,7 @@ def load_jurisdiction(folder: Path | None = None) -> Jurisdiction:
     Args:
         folder: Holds places.yml, halls.yml, offices.yml, phones.yml, danger.yml, matters.yml and routing.yml; by default the
             files beside this package.
+
     Raises:
         JurisdictionError: a file is missing, is no YAML, or holds a wrong field.
     """

@@ -172,6 +172,13 @@ class WeightedRule(_Strict):
     signs: dict[Pattern, float]
 
 
+class AccusationCategory(_Strict):
+    """The category of an accusation in which one of the signs stands."""
+
+    signs: tuple[Pattern, ...]
+    category: Category
+
+
 class LegalPath(_Strict):
     """A legal path that comes before a petition, and the signs of it."""
 
@@ -188,6 +195,7 @@ class RoutingRules(Record):
     accusation: str
     accusation_signs: tuple[Pattern, ...]
     accusation_exceptions: tuple[Pattern, ...]
+    accusation_categories: tuple[AccusationCategory, ...]
     manner_classes: tuple[str, ...]
     manner_signs: tuple[Pattern, ...]
     legal_paths: tuple[LegalPath, ...]
@@ -265,6 +273,11 @@ class Jurisdiction(_Strict):
     def communities(self) -> tuple[str, ...]:
         """The communities of this subdistrict."""
         return next(s.communities for s in self.subdistricts if s.name == self.name)
+
+    @property
+    def place_names(self) -> frozenset[str]:
+        """Names of places that are not this subdistrict or its district as a whole."""
+        return self._gazetteer.narrow_names
 
     def locate(self, text: str) -> Location:
         """Where `text` says the matter is; never a guess.

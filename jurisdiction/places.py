@@ -80,6 +80,16 @@ class Gazetteer:
         }
         self._origin_after = re.compile(self._rules.origin_after)
 
+    @property
+    def narrow_names(self) -> frozenset[str]:
+        """Names of places that are not the own subdistrict or district as a whole."""
+        whole = _Name("inside", None, self._own)
+        return frozenset(
+            word
+            for word, name in self._names.items()
+            if name.kind not in {"ignored", "district"} and name != whole and word not in self._own
+        )
+
     def locate(self, text: str) -> Location:
         """Where `text` says the matter is; see `Jurisdiction.locate`."""
         mentions = _without_homes(self._mentions(fold(text)))

@@ -24,6 +24,8 @@ class Fact:
         value: The number as written, such as "9113".
         unit: Its unit as written, magnitude included, such as "个" or "万余人次".
         kind: Group of the unit, see `language.quantities`.
+        text: The figure as it stands in the source.
+        amount: Number times magnitude, as a plain decimal, for comparison.
         clause: Index of the clause in the knowledge base.
         start: Offset of the figure in the source.
         end: Offset behind it.
@@ -34,6 +36,7 @@ class Fact:
     unit: str
     kind: str
     text: str
+    amount: str
     clause: int
     start: int
     end: int
@@ -54,6 +57,7 @@ def facts_of_clause(clause: Span, index: int, not_facts: tuple[str, ...]) -> lis
             unit=quantity.unit,
             kind=quantity.kind,
             text=quantity.text,
+            amount=str(quantity.amount.normalize()),
             clause=index,
             start=clause.start + quantity.start,
             end=clause.start + quantity.end,

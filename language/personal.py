@@ -31,7 +31,7 @@ _NAME_GIVEN = re.compile(
     rf"((?:{_SURNAMES})[\u3400-\u9fff]{{1,2}}?){_AFTER_NAME}"
 )
 _SURNAME_GIVEN = re.compile(
-    rf"(?:我|免贵|本人|鄙人)?(?<!百家)(?:免贵)?姓\s*[:：]?\s*((?:{_SURNAMES})(?:先生|女士|小姐|生|太太|师傅|阿姨|伯)?)(?![名氏])"
+    rf"(?:我|免贵|本人|鄙人)?(?<!百)(?<!同)(?:免贵)?姓\s*[:：]?\s*((?:{_SURNAMES})(?:先生|女士|小姐|生|太太|师傅|阿姨|伯)?)(?![名氏])"
 )
 _TITLED = re.compile(
     rf"(?:我是|叫我|称呼我|我系|可以叫我|叫)\s*((?:小|老|阿)?(?:{_SURNAMES})(?:先生|女士|小姐|太太|师傅|阿姨|伯|姐|哥|叔|生|工))"
@@ -55,6 +55,7 @@ def find_personal(text: str) -> list[Personal]:
 
     Args:
         text: As written; offsets refer to it. Full-width digits count as digits.
+
     Returns:
         Identity numbers whose check digit holds, mobile and area-code phone numbers, and names a person gives as their own.
     """
@@ -90,4 +91,4 @@ _HALF_WIDTH = {0xFF10 + digit: 0x30 + digit for digit in range(10)} | {
 
 def _is_identity_number(digits: str) -> bool:
     """Whether the last sign is the check sign of GB 11643; the birth date and county may be any that the standard allows."""
-    return bool(ric.calc_check_digit(digits[:-1]) == digits[-1].upper())
+    return bool(ric.calc_check_digit(digits) == digits[-1].upper())

@@ -1,0 +1,309 @@
+"""Answers that are provably from the documents, or an honest refusal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+
+from knowledge.base import Clause, Index
+from knowledge.errors import KnowledgeError
+from knowledge.facts import Fact
+from knowledge.question import Lexicon, Question, parts_of
+from knowledge.spelling import Speller
+from knowledge.verify import Candidate, Verifier, candidates
+from language.normalise import normalise
+from language.vectors import Encoder
+
+Kind = Literal["answer", "no_answer", "clarify"]
+
+# Chance from which a clause counts as the answer; chosen on the training questions (docs/answers.md).
+ACCEPT = 0.4
+# Chance from which a clause is worth showing as related.
+_RELATED = 0.08
+_CHOICES = 4
+# Kinds of figure that no other kind can stand for.
+_EXACT_KINDS = frozenset({"money", "rate", "area", "people", "household", "firm", "flat", "weight", "length"})
+_LEANING = re.compile("^(?:那|那么|这|它|他们|她们|其中|还有|然后)|呢$|^(?:多少|几|第几|哪|在哪|是谁|排)")
+_BOTH = re.compile(r"(?P<first>[^,。?]{2,12}?)(?:和|跟|与|同|、)(?P<second>[^,。?]{2,12}?)(?P<rest>(?:各|分别|都)[^,。?]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The question before, for one that leans on it."""
+
+    core: str
+    terms: tuple[str, ...]
+    asks: tuple[str, ...]
+    year: str | None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> Self | None:
+        """What `to_json` gave; None for nothing."""
+        if not data:
+            return None
+        return cls(data["core"], tuple(data["terms"]), tuple(data["asks"]), data["year"])
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the knowledge base says to one message.
+
+    Attributes:
+        kind: `answer`, `no_answer` or `clarify`.
+        text: What the resident reads, complete.
+        citations: As in the contract.
+        facts: As in the contract.
+        buttons: As in the contract.
+        chance: The verifier's chance of the best clause.
+        context: For the next question.
+    """
+
+    kind: Kind
+    text: str
+    citations: list[dict[str, Any]] = field(default_factory=list)
+    facts: list[dict[str, Any]] = field(default_factory=list)
+    buttons: list[dict[str, str]] = field(default_factory=list)
+    chance: float = 0.0
+    context: Context | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A message of the contract."""
+        names = ("kind", "text", "citations", "facts", "buttons")
+        return {name: getattr(self, name) for name in names}
+
+
+class KnowledgeBase:
+    """Finds, verifies and phrases answers. Safe from threads: nothing changes after it is made."""
+
+    def __init__(self, index: Index, encoder: Encoder, verifier: Verifier) -> None:
+        """Join the parts; `index` carries the lexicon."""
+        self.index = index
+        self._encoder = encoder
+        self._verifier = verifier
+        self._speller = Speller(word.lower() for word in index.vocabulary)
+        self._years = frozenset(clause.period for clause in index.clauses)
+        achieved = [int(clause.period) for clause in index.clauses if clause.status == "achieved"]
+        self._report_year = max(achieved, default=max(map(int, self._years), default=0))
+
+    @classmethod
+    def load(cls, folder: Path, places: Iterable[str], encoder: Encoder) -> KnowledgeBase:
+        """The knowledge base built into `folder`.
+
+        Raises:
+            KnowledgeError: It was never built, or a file is damaged.
+        """
+        return cls(Index.load(folder, Lexicon(places)), encoder, Verifier.load())
+
+    def read(self, text: str) -> Question:
+        """What a message asks, its spelling repaired."""
+        return self.index.lexicon.read(self._speller.repair(normalise(text)), self._report_year)
+
+    def candidates(self, question: Question) -> list[Candidate]:
+        """Clauses that may answer."""
+        return candidates(question, self.index, self._encoder)
+
+    def answer(self, text: str, context: Context | None = None) -> Reply:
+        """What the documents say to `text`.
+
+        Args:
+            text: One message, possibly with several questions.
+            context: Of the reply before in the same conversation.
+        """
+        question = self.read(text)
+        context = context if context and _leans(question) else None
+        if not question.terms and not question.places and context is None:
+            return self._clarify(question)
+        found: dict[int, tuple[float, Candidate, Question]] = {}
+        best = (0.0, None)
+        for one in self._versions(text, question, context):
+            chance, candidate = self._best(one)
+            if candidate is None:
+                continue
+            best = max(best, (chance, candidate), key=lambda pair: pair[0])
+            key = candidate.clause.sentence_start
+            if chance >= ACCEPT and (key not in found or found[key][0] < chance):
+                found[key] = (chance, candidate, one)
+        kept = Context(question.core, question.terms, tuple(sorted(question.asks)), question.year)
+        if context and not question.terms:
+            kept = replace(kept, terms=context.terms, core=context.core)
+        if found:
+            return replace(self._say(list(found.values())), context=kept)
+        return replace(self._refuse(best[1], best[0]), context=kept)
+
+    def _versions(self, text: str, question: Question, context: Context | None) -> list[Question]:
+        """The message as a whole, each of its parts that asks by itself, and what it asks in the light of the one before."""
+        versions = [question]
+        if both := _BOTH.search(question.core):
+            versions += [self.read(both[name] + both["rest"]) for name in ("first", "second")]
+        else:
+            parts = [self.read(part) for part in parts_of(text)]
+            versions += [part for part in parts if part.terms and part.asks] if len(parts) > 1 else []
+        versions = [replace(one, year=one.year or question.year) for one in versions]
+        if context:
+            versions.append(
+                replace(
+                    question,
+                    core=f"{context.core} {question.core}",
+                    terms=tuple(dict.fromkeys((*context.terms, *question.terms))),
+                    asks=question.asks or frozenset(context.asks),
+                    year=question.year or context.year,
+                )
+            )
+        return [one for one in versions if one.terms or one.places]
+
+    def _best(self, question: Question) -> tuple[float, Candidate | None]:
+        """The likeliest clause that is of the year and the place asked for."""
+        found = self.candidates(question)
+        chances = self._verifier.chances(found)
+        ranked = sorted(zip(chances, found, strict=True), key=lambda pair: -pair[0])
+        if not ranked:
+            return 0.0, None
+        chance, candidate = ranked[0]
+        return (float(chance) if self._is_allowed(question, candidate) else 0.0), candidate
+
+    def _is_allowed(self, question: Question, candidate: Candidate) -> bool:
+        """Another year, place, batch or kind of figure is never the answer, however alike the words are."""
+        clause = candidate.clause
+        if question.year is not None and question.year != clause.period:
+            return False
+        if any(place not in clause.sentence and place not in clause.heading for place in question.places):
+            return False
+        ordinals = {fact.amount for fact in clause.facts if fact.kind == "rank" and fact.unit}
+        said = {str(figure.amount.normalize()) for figure in question.figures if figure.kind == "rank" and figure.unit}
+        if ordinals and said and not ordinals & said:
+            return False
+        wanted = question.kinds & _EXACT_KINDS
+        given = {fact.kind for other in self.index.sentence_of(candidate.index) for fact in other.facts}
+        return not wanted or bool(wanted & given)
+
+    # ---- wording
+
+    def _say(self, found: Sequence[tuple[float, Candidate, Question]]) -> Reply:
+        texts = _texts()
+        paragraphs, citations, facts = [], [], []
+        for _, candidate, question in sorted(found, key=lambda row: row[1].clause.start):
+            clause = candidate.clause
+            chosen = _asked_facts(question, clause) or self._facts_beside(question, candidate.index)
+            told = self.index.clauses[chosen[0].clause] if chosen else clause
+            head = texts[f"head_{told.status}"].format(year=told.period, clause=_bold(told, chosen))
+            paragraphs.append(
+                "\n".join(
+                    (
+                        _verdict(question, chosen) + head,
+                        texts["quote"].format(sentence=clause.sentence),
+                        texts["source"].format(title=clause.title, section=clause.section),
+                    )
+                )
+            )
+            citations.append(_citation(clause))
+            facts += [_fact_json(fact, told) for fact in chosen or clause.facts]
+        return Reply("answer", "\n\n".join(paragraphs), citations, facts, chance=max(row[0] for row in found))
+
+    def _facts_beside(self, question: Question, i: int) -> list[Fact]:
+        """Figures of the kind asked for that stand elsewhere in the sentence, when the clause itself has none."""
+        if not question.kinds:
+            return []
+        return next(
+            (chosen for other in self.index.sentence_of(i) if (chosen := _asked_facts(question, other))), []
+        )
+
+    def _refuse(self, candidate: Candidate | None, chance: float) -> Reply:
+        texts = _texts()
+        text = texts["no_answer"]
+        citations = []
+        if candidate is not None and chance >= _RELATED:
+            clause = candidate.clause
+            text += "\n" + texts[f"related_{clause.status}"].format(year=clause.period, sentence=clause.sentence)
+            citations.append(_citation(clause))
+        return Reply("no_answer", text, citations, buttons=list(texts["no_answer_buttons"]), chance=chance)
+
+    def _clarify(self, question: Question) -> Reply:
+        """Ask what is meant, offering figures of the kind that was asked for."""
+        texts = _texts()
+        year = question.year or str(self._report_year)
+        offered = [
+            (clause, fact)
+            for clause in self.index.clauses
+            for fact in clause.facts
+            if clause.period == year and fact.kind != "rank" and (not question.kinds or fact.kind in question.kinds)
+        ]
+        step = max(1, len(offered) // _CHOICES)
+        buttons = [
+            {
+                "title": fact.indicator,
+                "text": texts["clarify_button"].format(year=clause.period, indicator=fact.indicator),
+            }
+            for clause, fact in offered[::step][:_CHOICES]
+        ]
+        return Reply("clarify", texts["clarify"], buttons=buttons)
+
+
+def _leans(question: Question) -> bool:
+    return bool(_LEANING.search(question.core)) or len(question.terms) <= 1
+
+
+def _asked_facts(question: Question, clause: Clause) -> list[Fact]:
+    """The figures of the clause that the question is about."""
+    named = [fact for fact in clause.facts if fact.kind in question.kinds]
+    if named or question.kinds:
+        return named
+    return list(clause.facts) if "count" in question.asks or question.figures else []
+
+
+def _verdict(question: Question, chosen: Sequence[Fact]) -> str:
+    """Whether the figure that the resident named is the one of the document."""
+    kinds = {fact.kind for fact in chosen}
+    said = {str(figure.amount.normalize()) for figure in question.figures if figure.kind in kinds}
+    if not said or not question.is_yes_no:
+        return ""
+    return str(_texts()["verdict_same" if said & {fact.amount for fact in chosen} else "verdict_other"])
+
+
+def _bold(clause: Clause, chosen: Sequence[Fact]) -> str:
+    """The clause with the figures asked for in bold; all of it when it is asked for no figure."""
+    if not chosen:
+        return f"**{clause.text}**"
+    text = clause.text
+    for fact in sorted(chosen, key=lambda fact: -fact.start):
+        start, end = fact.start - clause.start, fact.end - clause.start
+        text = f"{text[:start]}**{text[start:end]}**{text[end:]}"
+    return text
+
+
+def _citation(clause: Clause) -> dict[str, Any]:
+    return {
+        "document": clause.title,
+        "section": clause.section,
+        "quote": clause.sentence,
+        "start": clause.sentence_start,
+        "end": clause.sentence_end,
+    }
+
+
+def _fact_json(fact: Fact, clause: Clause) -> dict[str, Any]:
+    return {
+        "indicator": fact.indicator,
+        "value": fact.value,
+        "unit": fact.unit,
+        "period": clause.period,
+        "status": clause.status,
+    }
+
+
+@cache
+def _texts() -> dict[str, Any]:
+    path = Path(__file__).with_name("texts.yml")
+    texts: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["replies"]
+    if not texts:
+        raise KnowledgeError("broken", path=path.name)
+    return texts

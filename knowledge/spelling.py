@@ -1,0 +1,73 @@
+"""Repair of homophones and look-alikes against the words of the knowledge base."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import jieba
+
+from language.words import sound
+
+# Numerals and question words: a stretch with one of them means what it says.
+_NEVER = frozenset("零一二两三四五六七八九十百千万亿第几哪多少个是有没不的了吗呢在")
+
+
+class Speller:
+    """Knows the words of the documents by their sound and by their signs with one left out."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        jieba.dt.initialize()
+        self._by_sound: dict[str, str] = {}
+        self._by_gap: dict[tuple[str, int, str], str] = {}
+        self._lengths: set[int] = set()
+        known: defaultdict[int, set[str]] = defaultdict(set)
+        for word in words:
+            if len(word) >= 2 and all("一" <= sign <= "鿿" for sign in word):
+                known[len(word)].add(word)
+        for length in sorted(known, reverse=True):
+            for word in sorted(known[length]):
+                self._lengths.add(length)
+                self._by_sound.setdefault(sound(word), word)
+                if length >= 3:
+                    for k in range(1, length if length > 3 else length - 1):
+                        self._by_gap.setdefault((word[:k], length, word[k + 1 :]), word)
+        self._words = {word for words_ in known.values() for word in words_}
+
+    def repair(self, text: str) -> str:
+        """`text` with every stretch that is no word itself, but sounds or looks like one of the documents, put right.
+
+        Names and numbers stay: only stretches of Chinese signs are touched, never one that a dictionary knows or that shares
+        signs with a word of the documents.
+        """
+        taken = self._taken(text)
+        for length in sorted(self._lengths, reverse=True):
+            for start in range(len(text) - length + 1):
+                if not any(taken[start : start + length]) and (right := self._right(text[start : start + length])):
+                    text = text[:start] + right + text[start + length :]
+                    taken[start : start + length] = [True] * length
+        return text
+
+    def _taken(self, text: str) -> list[bool]:
+        """For each sign, whether it is part of a word of the documents."""
+        taken = [False] * len(text)
+        for length in self._lengths:
+            for start in range(len(text) - length + 1):
+                if text[start : start + length] in self._words:
+                    taken[start : start + length] = [True] * length
+        return taken
+
+    def _right(self, stretch: str) -> str | None:
+        if stretch in self._words or jieba.dt.FREQ.get(stretch) or not all(map(_is_repairable, stretch)):
+            return None
+        same_sound = self._by_sound.get(sound(stretch))
+        if same_sound is not None:
+            return same_sound
+        for k in range(1, len(stretch)):
+            if (right := self._by_gap.get((stretch[:k], len(stretch), stretch[k + 1 :]))) is not None:
+                return right
+        return None
+
+
+def _is_repairable(sign: str) -> bool:
+    return "一" <= sign <= "鿿" and sign not in _NEVER

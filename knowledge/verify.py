@@ -1,0 +1,231 @@
+"""Does this clause answer this question? Features of the pair, and the chance that a small trained model gives them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.base import Clause, Index, Passage
+from knowledge.errors import KnowledgeError
+from knowledge.question import BEYOND, Question
+from language.vectors import Encoder
+from language.words import sound
+
+Features = NDArray[np.float32]
+
+_MODEL = Path(__file__).with_name("verifier.json")
+
+CANDIDATES = 10
+# Cosine of two words above which multilingual-e5-small means the same thing, and below which it means nothing.
+_WORD_COSINE = (0.87, 0.95)
+# Kinds of unit that a question may name instead of the document's own: 几个 stands for most counts.
+_NEAR_KINDS = {
+    "item": frozenset({"item", "case", "flat", "firm", "event", "people", "text"}),
+    "event": frozenset({"event", "case", "item"}),
+    "case": frozenset({"case", "item"}),
+    "people": frozenset({"people"}),
+    "firm": frozenset({"firm"}),
+    "flat": frozenset({"flat"}),
+    "rate": frozenset({"rate"}),
+}
+NAMES = (
+    "cos_clause", "cos_sentence", "cos_clause_behind", "words", "words_behind", "cover_clause", "cover_sentence",
+    "cover_pair", "cover_all", "worst_clause", "worst_sentence", "worst_pair", "terms", "kind_right", "kind_wrong",
+    "kind_none", "kind_beside", "count_right", "count_none", "no_figure_asked", "year_right", "year_wrong",
+    "year_unknown", "plan_match", "plan_mismatch", "yes_no", "list", "names_given", "names_missing", "ordinal_wrong",
+    "figure_same", "figure_other", "explained", "place_missing", *BEYOND,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A clause that may answer, with what speaks for it."""
+
+    index: int
+    clause: Clause
+    features: Features
+
+
+def candidates(question: Question, index: Index, encoder: Encoder) -> list[Candidate]:
+    """The clauses nearest by words and by meaning, best first by the sum of both, each with its features."""
+    vector = encoder.encode([question.core or question.text])[0]
+    cos_clause, cos_sentence = index.vectors["clauses"] @ vector, index.vectors["sentences"] @ vector
+    words = index.word_scores(question.core)
+    chosen = {int(i) for scores in (cos_clause, cos_sentence, words) for i in _best(scores)}
+    terms = [_Term(term, index, encoder) for term in question.terms]
+    full = sum(term.weight for term in terms) or 1.0
+    rows = []
+    for i in chosen:
+        coverage = _coverage(terms, index, i)
+        rows.append((i, coverage, float(cos_clause[i]), float(cos_sentence[i]), float(words[i]) / full))
+    best_cos = max((row[2] for row in rows), default=0.0)
+    best_words = max((row[4] for row in rows), default=0.0)
+    found = [
+        Candidate(
+            i,
+            index.clauses[i],
+            np.array(
+                [
+                    clause_cos,
+                    sentence_cos,
+                    best_cos - clause_cos,
+                    word_score,
+                    best_words - word_score,
+                    *coverage,
+                    *_fit(question, index, i),
+                    _explained(question, index, i),
+                    float(any(place not in index.clauses[i].sentence for place in question.places)),
+                    *(float(name in question.asks) for name in BEYOND),
+                ],
+                dtype=np.float32,
+            ),
+        )
+        for i, coverage, clause_cos, sentence_cos, word_score in rows
+    ]
+    return sorted(found, key=lambda one: -float(one.features[0] + one.features[5]))
+
+
+def _best(scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    count = min(CANDIDATES, len(scores))
+    top: NDArray[np.int64] = np.argpartition(-scores, count - 1)[:count]
+    return top[scores[top] > 0]
+
+
+class _Term:
+    """A word of the question, ready to be looked for in many passages."""
+
+    def __init__(self, word: str, index: Index, encoder: Encoder) -> None:
+        self.weight = index.rarity(word)
+        self._word = word
+        self._aliases = [alias.lower() for alias in index.lexicon.aliases.get(word, ())]
+        self._sound = sound(word) if len(word) > 1 else "\0"
+        low, high = _WORD_COSINE
+        nearness = index.vectors["words"] @ encoder.encode([word])[0]
+        self._nearness = 0.8 * np.clip((nearness - low) / (high - low), 0, 1)
+
+    def found_in(self, passage: Passage) -> float:
+        """How surely the word stands in the passage: as it is, by another name, by its sound, or by its meaning."""
+        if self._word in passage.text:
+            return 1.0
+        if any(alias in passage.text for alias in self._aliases):
+            return 0.95
+        if self._sound in passage.sound:
+            return 0.9
+        return float(self._nearness[passage.words].max()) if len(passage.words) else 0.0
+
+
+def _coverage(terms: Sequence[_Term], index: Index, i: int) -> list[float]:
+    """How far the words of the question are found in the clause, with the one before it, in its sentence and its heading."""
+    pair = index.before(i)
+    rows = []
+    for term in terms:
+        here = term.found_in(index.passages[i])
+        near = max(here, term.found_in(index.sentences[i]))
+        rows.append((here, near, max(here, term.found_in(pair)), max(near, 0.7 * term.found_in(index.headings[i]))))
+    shares = np.array(rows or [(0.5, 0.5, 0.5, 0.5)]).T
+    weight = np.array([term.weight for term in terms] or [1.0])
+    means = [float((weight * row).sum() / weight.sum()) for row in shares]
+    worst = [float((weight * (1 - row)).max()) for row in shares[:3]]
+    return [*means, *worst, min(len(terms), 8) / 8]
+
+
+def _fit(question: Question, index: Index, i: int) -> list[float]:
+    """Whether kind of figure, year, status, names and places are those that were asked for."""
+    clause = index.clauses[i]
+    held = {fact.kind for fact in clause.facts}
+    beside = {fact.kind for other in index.sentence_of(i) for fact in other.facts}
+    wanted = question.kinds
+    near = {kind for one in wanted for kind in _NEAR_KINDS.get(one, frozenset({one}))}
+    counted = "count" in question.asks and not wanted
+    named = "names" in question.asks
+    gives_names = any(sign in clause.text for sign in "、“")
+    ordinals = {figure.text for figure in question.figures if figure.kind == "rank"}
+    figures = {str(figure.amount.normalize()) for figure in question.figures if figure.kind != "rank"}
+    amounts = {fact.amount for fact in clause.facts}
+    return [
+        float(bool(held & near)),
+        float(bool(wanted and held) and not held & near),
+        float(bool(wanted) and not held),
+        float(bool(wanted and beside & near) and not held & near),
+        float(counted and bool(held - {"rank"})),
+        float(counted and not held - {"rank"}),
+        float(not wanted and not counted),
+        float(question.year == clause.period),
+        float(question.year is not None and question.year != clause.period),
+        float(question.year is None),
+        float(question.is_plan and clause.status == "planned"),
+        float(question.is_plan and clause.status != "planned"),
+        float(question.is_yes_no),
+        float("list" in question.asks),
+        float(named and gives_names),
+        float(named and not gives_names),
+        float(any(ordinal not in clause.text for ordinal in ordinals)),
+        float(bool(figures & amounts)),
+        float(bool(figures) and not figures & amounts),
+    ]
+
+
+def _explained(question: Question, index: Index, i: int) -> float:
+    """How much of the clause the question speaks of."""
+    words = [index.vocabulary[number] for number in index.passages[i].words]
+    weights = [index.rarity(word) for word in words]
+    hits = [
+        weight
+        for word, weight in zip(words, weights, strict=True)
+        if word in question.text or any(word in index.lexicon.aliases.get(term, ()) for term in question.terms)
+    ]
+    return sum(hits) / (sum(weights) or 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """The chance that a candidate answers: logistic regression on the features and on their products in pairs.
+
+    Trained by `knowledge.train`, kept as numbers in `verifier.json`, so that the running product needs no training library.
+    """
+
+    names: tuple[str, ...]
+    mean: Features
+    scale: Features
+    weights: Features
+    bias: float
+
+    @classmethod
+    def load(cls, path: Path = _MODEL) -> Verifier:
+        """The trained verifier.
+
+        Raises:
+            KnowledgeError: The file is missing or belongs to other features.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            rows = [np.array(data[name], dtype=np.float32) for name in ("mean", "scale", "weights")]
+        except (OSError, ValueError, KeyError) as error:
+            raise KnowledgeError("broken", path=path.name) from error
+        if tuple(data["names"]) != NAMES:
+            raise KnowledgeError("broken", path=path.name)
+        return cls(NAMES, *rows, float(data["bias"]))
+
+    def save(self, path: Path = _MODEL) -> None:
+        """Keep it as numbers."""
+        rows = {name: [round(float(x), 5) for x in getattr(self, name)] for name in ("mean", "scale", "weights")}
+        path.write_text(json.dumps({"names": self.names, **rows, "bias": round(self.bias, 5)}) + "\n", encoding="utf-8")
+
+    def products(self, features: Features) -> Features:
+        """Standardised features and their products in pairs, shape (n, m + m (m - 1) / 2)."""
+        plain = (features - self.mean) / self.scale
+        left, right = np.triu_indices(plain.shape[1], k=1)
+        return np.hstack([plain, plain[:, left] * plain[:, right]])
+
+    def chances(self, found: Sequence[Candidate]) -> Features:
+        """For each candidate the chance, from 0 to 1, that it answers."""
+        if not found:
+            return np.zeros(0, dtype=np.float32)
+        score = self.products(np.stack([one.features for one in found])) @ self.weights + self.bias
+        chances: Features = 1 / (1 + np.exp(-score))
+        return chances
