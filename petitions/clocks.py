@@ -40,9 +40,11 @@ def due_at(clock: Clock, start_at: datetime) -> datetime:
     Args:
         clock: Calendar days or a span.
         start_at: Aware; the moment the clock starts.
+
     Returns:
         Aware datetime in Asia/Shanghai. A clock of days does not count the day it starts on and ends with the last second of its
         last day.
+
     Raises:
         ValueError: start_at has no time zone.
     Source: 信访工作条例 art. 22, 23, 34.

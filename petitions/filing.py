@@ -55,6 +55,7 @@ def file_petition(
         channel: Name of the door it came through.
         secret: Key from which query codes are derived; a repeat shows the same code.
         now: Aware.
+
     Raises:
         PetitionError: `not_accepted_here` when the matter lies outside the district, `incomplete` without a matter.
     """
@@ -65,7 +66,29 @@ def file_petition(
         raise PetitionError("not_accepted_here")
     if not draft.matter:
         raise PetitionError("incomplete")
-    petition = _petition(draft, route, route.unit, form_key, conversation, channel, code_hash(code, form_key), now)
+    is_anonymous = bool(draft.is_anonymous)
+    petitioner = Petitioner(
+        name=None if is_anonymous else draft.name,
+        phone=None if is_anonymous else draft.phone,
+        is_anonymous=is_anonymous,
+        created_at=now,
+    )
+    # Written before the savepoint: SQLite's driver opens a transaction at the first write only, and a savepoint outside of one would
+    # be committed when it ends.
+    session.add(petitioner)
+    session.flush()
+    petition = Petition(
+        form_key=form_key,
+        code_hash=code_hash(code, form_key),
+        petitioner=petitioner,
+        conversation=conversation,
+        channel=channel,
+        matter=draft.matter,
+        place=draft.place,
+        occurred=draft.occurred,
+        filed_at=now,
+        **_routed(route, route.unit, now),
+    )
     try:
         with session.begin_nested():
             session.add(petition)
@@ -73,6 +96,7 @@ def file_petition(
             petition.number = ticket_number(route.prefix, petition.id, now)
     except IntegrityError:
         # Somebody filed the same key between our look and our insert: theirs is the petition.
+        session.delete(petitioner)
         known = session.scalars(select(Petition).where(Petition.form_key == form_key)).one()
         return _filed(known, code, is_new=False)
     return _filed(petition, code, is_new=True)
@@ -86,6 +110,7 @@ def find_ticket(session: Session, number: str, code: str, *, now: datetime) -> P
         number: As shown.
         code: With or without its dash.
         now: Aware; nothing filed later than this is found.
+
     Raises:
         PetitionError: `not_found`, alike for an unknown number and for a wrong code.
     """
@@ -129,59 +154,29 @@ def state_label(state: str) -> str:
     return label
 
 
-def _petition(
-    draft: Draft,
-    route: Route,
-    unit: str,
-    form_key: str,
-    conversation: str,
-    channel: str,
-    hashed_code: str,
-    now: datetime,
-) -> Petition:
+def _routed(route: Route, unit: str, now: datetime) -> dict[str, Any]:
+    """The columns and rows of a petition that follow from its route."""
     state = _states()["initial"]
-    return Petition(
-        form_key=form_key,
-        code_hash=hashed_code,
-        petitioner=Petitioner(
-            name=None if draft.is_anonymous else draft.name,
-            phone=None if draft.is_anonymous else draft.phone,
-            is_anonymous=bool(draft.is_anonymous),
-            created_at=now,
-        ),
-        class_=route.class_,
-        category=list(route.category),
-        level=route.level,
-        unit=unit,
-        office=route.office,
-        community=route.community,
-        priority=route.priority,
-        flags=list(route.flags),
-        legal_path=route.legal_path,
-        is_restricted=route.is_restricted,
-        route=route.to_json(),
-        matter=draft.matter,
-        place=draft.place,
-        occurred=draft.occurred,
-        conversation=conversation,
-        channel=channel,
-        state=state,
-        filed_at=now,
-        clocks=[
+    reason = "；".join(route.reasons)
+    return {
+        "class_": route.class_,
+        "category": list(route.category),
+        "level": route.level,
+        "unit": unit,
+        "office": route.office,
+        "community": route.community,
+        "priority": route.priority,
+        "flags": list(route.flags),
+        "legal_path": route.legal_path,
+        "is_restricted": route.is_restricted,
+        "route": route.to_json(),
+        "state": state,
+        "clocks": [
             RunningClock(clock=due.clock, started_at=now, due_at=due.at, article=due.article)
             for due in clocks_at_filing(route.priority, now)
         ],
-        events=[
-            Event(
-                at=now,
-                actor="petitioner",
-                kind="file",
-                state_from=None,
-                state_to=state,
-                reason="；".join(route.reasons),
-            )
-        ],
-    )
+        "events": [Event(at=now, actor="petitioner", kind="file", state_from=None, state_to=state, reason=reason)],
+    }
 
 
 def _filed(petition: Petition, code: str, *, is_new: bool) -> Filed:

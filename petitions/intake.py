@@ -92,6 +92,7 @@ def read_message(draft: Draft, text: str, requested: str | None, jurisdiction: J
         text: The resident's message.
         requested: The slot that was asked for, as `next_slot` names it, or None.
         jurisdiction: Knows the places.
+
     Returns:
         A new draft, or an equal one when the text gives nothing that was asked (a question, small talk, a broken phone number).
     """

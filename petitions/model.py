@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -59,7 +59,7 @@ class Petition(Base):
     clocks: Mapped[list[RunningClock]] = relationship(order_by="RunningClock.due_at", back_populates="petition")
     events: Mapped[list[Event]] = relationship(order_by="Event.id", back_populates="petition")
 
-    __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": version}  # noqa: RUF045 - SQLAlchemy reads it
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy declares it so
 
 
 class RunningClock(Base):

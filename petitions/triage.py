@@ -129,7 +129,7 @@ class _Triage:
         community = self._location.community if level == "N" or (level == "6" and self._is_inside()) else None
         return Route(
             class_=class_,
-            category=matter.category if matter else _NO_CATEGORY,
+            category=self._category(matter, accused),
             level=level,
             unit=unit,
             office=office,
@@ -197,6 +197,11 @@ class _Triage:
             self._say("accusation", words)
             return True
         return False
+
+    def _category(self, matter: Matter | None, accused: bool) -> tuple[str, str, str]:
+        if accused:
+            return next(category for signs, category in self._rules.accusation_categories if _found(signs, self._text))
+        return matter.category if matter else _NO_CATEGORY
 
     def _class(self, matter: Matter | None, accused: bool) -> str:
         """Step 1."""
@@ -283,7 +288,7 @@ class _Triage:
         if class_ in data.manner_classes or _found(self._rules.manner_signs, self._text):
             self._say("manner", office=data.general_office)
             concerns_station = class_ in data.praise_classes or matter is None or matter.handler == "neighbourhood"
-            concerns_station = concerns_station or matter is not None and matter.id == data.manner_matter
+            concerns_station = concerns_station or (matter is not None and matter.id == data.manner_matter)
             if station and concerns_station:
                 return "N", station, data.general_office
             return "6", own_hall, data.general_office
@@ -306,7 +311,7 @@ def _alternatives(ranked: list[tuple[Matter, float]]) -> tuple[dict[str, Any], .
 
 
 def _found(patterns: list[re.Pattern[str]], text: str) -> list[str]:
-    return [found[0] for pattern in patterns if (found := pattern.search(text))]
+    return [match[0] for pattern in patterns if (match := pattern.search(text))]
 
 
 def _cut(text: str, patterns: list[re.Pattern[str]]) -> str:
@@ -329,6 +334,7 @@ class _Compiled:
     classes: list[tuple[str, list[tuple[re.Pattern[str], float]]]]
     accusation_signs: list[re.Pattern[str]]
     accusation_exceptions: list[re.Pattern[str]]
+    accusation_categories: list[tuple[list[re.Pattern[str]], tuple[str, str, str]]]
     manner_signs: list[re.Pattern[str]]
     legal_paths: list[tuple[str, list[re.Pattern[str]]]]
     legal_exceptions: list[re.Pattern[str]]
@@ -374,6 +380,7 @@ def _compile(jurisdiction: Jurisdiction) -> _Compiled:
         ],
         accusation_signs=expand(rules.accusation_signs, words),
         accusation_exceptions=expand(rules.accusation_exceptions, words),
+        accusation_categories=[(expand(kind.signs, words), kind.category) for kind in rules.accusation_categories],
         manner_signs=expand(rules.manner_signs, words),
         legal_paths=[(path.name, expand(path.signs, words)) for path in rules.legal_paths],
         legal_exceptions=expand(rules.legal_exceptions, words),

@@ -1,0 +1,241 @@
+"""A petition is filed once, found by who may, and its tables go up and down."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, event, func, inspect, select, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
+
+from jurisdiction import load_jurisdiction
+from petitions.base import Base
+from petitions.errors import PetitionError
+from petitions.filing import Filed, file_petition, find_ticket, state_label, ticket_of
+from petitions.intake import Draft
+from petitions.migrations import downgrade, upgrade
+from petitions.model import Event, Petition, Petitioner
+from petitions.triage import triage
+
+NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+SECRET = b"0123456789abcdef0123456789abcdef"
+JURISDICTION = load_jurisdiction()
+DRAFT = Draft(
+    matter="楼下垃圾三天没人清", place="碧眼社区", community="碧眼", name="陈", phone="13800138000", is_confirmed=True
+)
+OWN_TABLES = {"petitioner", "petition", "running_clock", "event"}
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'petitions.db'}"
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    upgrade(url)
+    engine = create_engine(url)
+
+    def configure(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.close()
+
+    event.listen(engine, "connect", configure)
+    yield engine
+    engine.dispose()
+
+
+def file(session: Session, form_key: str = "form-1", draft: Draft = DRAFT, now: datetime = NOW) -> Filed:
+    return file_petition(
+        session,
+        draft,
+        triage(draft.text, JURISDICTION),
+        form_key=form_key,
+        conversation="conversation-1",
+        channel="web",
+        secret=SECRET,
+        now=now,
+    )
+
+
+def test_the_tables_are_those_of_the_models_and_go_away_again(url: str) -> None:
+    upgrade(url)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_name": lambda name, kind, _parents: kind != "table" or name in OWN_TABLES}
+        )
+        own = Base.metadata
+        differences = [d for d in compare_metadata(context, own) if d[0] != "add_table" or d[1].name in OWN_TABLES]
+        assert differences == []
+    downgrade(url)
+    assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
+    upgrade(url)
+    assert set(inspect(engine).get_table_names()) >= OWN_TABLES
+    engine.dispose()
+
+
+def test_a_filed_petition_is_kept_with_its_petitioner_clocks_and_first_event(engine: Engine) -> None:
+    with Session(engine) as session:
+        filed = file(session)
+        session.commit()
+    with Session(engine) as session:
+        petition = session.scalars(select(Petition)).one()
+        assert (petition.number, petition.matter, petition.state) == (filed.number, "楼下垃圾三天没人清", "received")
+        assert (petition.petitioner.name, petition.petitioner.phone) == ("陈", "13800138000")
+        assert petition.filed_at == NOW
+        assert petition.filed_at.tzinfo is UTC
+        assert [step.state_to for step in petition.events] == ["received"]
+        assert ticket_of(petition) == filed.ticket
+        assert filed.ticket["unit"] == "碧眼社区群众诉求服务大厅"
+        assert [due["clock"] for due in filed.ticket["due"]] == ["dispatch", "contact", "accept", "close"]
+        assert filed.ticket["due"][0]["at"] == "2026-11-23T14:00:00+08:00"
+        assert state_label(petition.state)
+
+
+def test_the_same_form_is_filed_once_and_shows_the_same_code(engine: Engine) -> None:
+    with Session(engine) as session:
+        first = file(session)
+        session.commit()
+        again = file(session, now=NOW + timedelta(hours=1))
+        session.commit()
+        assert again == replace(first, is_new=False)
+        assert session.scalar(select(func.count()).select_from(Petition)) == 1
+        assert session.scalar(select(func.count()).select_from(Petitioner)) == 1
+
+
+def test_racing_calls_file_one_petition(engine: Engine) -> None:
+    barrier, results, lock = threading.Barrier(4), [], threading.Lock()
+
+    def run() -> None:
+        barrier.wait()
+        with Session(engine) as session:
+            filed = file(session)
+            session.commit()
+        with lock:
+            results.append(filed)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4
+    assert {(filed.number, filed.code) for filed in results} == {(results[0].number, results[0].code)}
+    assert sum(filed.is_new for filed in results) == 1
+
+
+def test_who_loses_the_race_after_looking_gets_the_winners_petition(engine: Engine) -> None:
+    with Session(engine) as session:
+        winner = file(session)
+        session.commit()
+
+    class Late(Session):
+        """Sees nothing at its first look, as when the other one commits a moment later."""
+
+        looks = 0
+
+        def scalar(self, *args: object, **kwargs: object) -> object:
+            self.looks += 1
+            return None if self.looks == 1 else super().scalar(*args, **kwargs)  # type: ignore[call-overload]
+
+    with Late(engine) as session:
+        late = file(session)
+        session.commit()
+        assert late == replace(winner, is_new=False)
+        assert session.scalar(select(func.count()).select_from(Petition)) == 1
+
+
+def test_nothing_is_kept_unless_the_caller_commits(engine: Engine) -> None:
+    with Session(engine) as session:
+        file(session)
+        session.rollback()
+        assert session.scalar(select(func.count()).select_from(Petition)) == 0
+
+
+def test_an_anonymous_petition_has_no_name(engine: Engine) -> None:
+    with Session(engine) as session:
+        file(session, draft=replace(DRAFT, is_anonymous=True))
+        petitioner = session.scalars(select(Petitioner)).one()
+        assert (petitioner.name, petitioner.phone, petitioner.is_anonymous) == (None, None, True)
+
+
+def test_an_accusation_is_restricted(engine: Engine) -> None:
+    with Session(engine) as session:
+        file(session, draft=replace(DRAFT, matter="碧眼社区书记贪污集体的钱"))
+        petition = session.scalars(select(Petition)).one()
+        assert petition.is_restricted
+        assert (petition.level, petition.office, petition.community) == ("1", None, None)
+
+
+@pytest.mark.parametrize(
+    ("draft", "code"),
+    [
+        (replace(DRAFT, matter="福田区的垃圾没人清", place=None), "not_accepted_here"),
+        (Draft(place="碧眼社区"), "incomplete"),
+    ],
+)
+def test_what_cannot_be_filed_is_refused(engine: Engine, draft: Draft, code: str) -> None:
+    with Session(engine) as session, pytest.raises(PetitionError) as refused:
+        file(session, draft=draft)
+    assert refused.value.code == code
+
+
+def test_a_ticket_is_found_only_by_who_knows_its_code(engine: Engine) -> None:
+    with Session(engine) as session:
+        filed, other = file(session), file(session, form_key="form-2")
+        assert find_ticket(session, filed.number, filed.code, now=NOW).number == filed.number
+        assert find_ticket(session, filed.number, filed.code.replace("-", ""), now=NOW).number == filed.number
+        for number, code in [
+            (filed.number, other.code),
+            ("GM2611230999990", filed.code),
+            ("x", ""),
+            (filed.number, ""),
+        ]:
+            with pytest.raises(PetitionError) as refused:
+                find_ticket(session, number, code, now=NOW)
+            assert refused.value.code == "not_found"
+
+
+def test_the_code_itself_is_nowhere_in_the_database(engine: Engine) -> None:
+    with Session(engine) as session:
+        filed = file(session)
+        session.commit()
+        row = session.execute(text("SELECT * FROM petition")).one()
+        assert not any(filed.code.replace("-", "") in str(value).replace("-", "") for value in row)
+
+
+def test_foreign_keys_hold(engine: Engine) -> None:
+    with Session(engine) as session:
+        session.add(Event(petition_id=99, at=NOW, actor="x", kind="file", state_to="received", reason=""))
+        with pytest.raises(IntegrityError):
+            session.flush()
+
+
+def test_two_who_change_a_petition_at_once_do_not_both_win(engine: Engine) -> None:
+    with Session(engine) as session:
+        file(session)
+        session.commit()
+    with Session(engine) as one, Session(engine) as two:
+        mine, theirs = one.scalars(select(Petition)).one(), two.scalars(select(Petition)).one()
+        mine.state = "accepted"
+        one.commit()
+        theirs.state = "returned"
+        with pytest.raises(StaleDataError):
+            two.commit()
+
+
+def test_a_naive_time_is_refused(engine: Engine) -> None:
+    with Session(engine) as session:
+        session.add(Petitioner(is_anonymous=True, created_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - refused
+        with pytest.raises(StatementError, match="time zone"):
+            session.flush()
