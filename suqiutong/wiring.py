@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from suqiutong.database import make_engine
-from suqiutong.errors import CommandError
 from suqiutong.settings import Settings, read_secret
 
 if TYPE_CHECKING:
@@ -45,13 +44,23 @@ class Services:
 
         return SentenceEncoder()
 
+    def load_knowledge(self) -> KnowledgeBase:
+        """The knowledge base.
+
+        Raises:
+            KnowledgeError: it was never built, or a file is damaged.
+        """
+        from knowledge import KnowledgeBase
+
+        return KnowledgeBase.load(self.settings.knowledge_folder, self.jurisdiction.place_names, self.encoder)
+
     @cached_property
     def knowledge(self) -> KnowledgeBase | None:
         """The knowledge base; None when it could not be loaded, which `/readyz` reports."""
-        from knowledge import KnowledgeBase, KnowledgeError
+        from knowledge import KnowledgeError
 
         try:
-            return KnowledgeBase.load(self.settings.knowledge_folder, self.jurisdiction.place_names, self.encoder)
+            return self.load_knowledge()
         except KnowledgeError as error:
             logger.error("knowledge_not_loaded code=%s", error.code)
             return None
@@ -86,15 +95,13 @@ class Services:
         """The contract message that answers one question: safety first, then the knowledge base.
 
         Raises:
-            CommandError: there is no knowledge base.
+            KnowledgeError: there is no knowledge base.
         """
         if danger := self.find_danger(text):
             from channels.chat import danger_message
 
             return danger_message(danger)
-        if self.knowledge is None:
-            raise CommandError("there is no knowledge base: run `suqiutong knowledge build`")
-        return self.knowledge.answer(text, None).to_json()
+        return self.load_knowledge().answer(text, None).to_json()
 
     def find_danger(self, text: str) -> Danger | None:
         """The danger that the text reports."""

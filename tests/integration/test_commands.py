@@ -13,7 +13,7 @@ import pytest
 
 from suqiutong import rasa
 from suqiutong.errors import CommandError
-from suqiutong.freshness import digest, is_fresh, write_stamp
+from suqiutong.freshness import MODEL_INPUTS, STAMP, digest, is_fresh, write_stamp
 from suqiutong.settings import read_secret
 from tests.conftest import product_environment, run_command, start_up, wait_until_ready
 
@@ -186,6 +186,31 @@ def test_a_missing_and_a_corrupt_model_are_told_apart(tmp_path):
     model.write_bytes(whole)
     with pytest.raises(CommandError, match="corrupt"):
         rasa.check_model(model)
+
+
+@pytest.mark.rasa
+@pytest.mark.usefixtures("running")  # has built the knowledge base
+def test_a_corrupt_model_stops_the_start_in_one_line(command, environment, tmp_path):
+    (tmp_path / rasa.MODEL).write_bytes(b"no archive")
+    write_stamp(tmp_path / STAMP, digest(MODEL_INPUTS))
+    environment["SUQIUTONG_MODELS"] = str(tmp_path)
+    assert "is corrupt: run `suqiutong train`" in failure(command("up"))
+
+
+# The knowledge base
+
+
+@pytest.mark.usefixtures("running")
+def test_every_fact_stands_in_the_report(command):
+    rows = [json.loads(line) for line in command("knowledge", "show").stdout.splitlines()]
+    assert {"13", "9113", "552"} <= {row["value"] for row in rows}
+    assert command("knowledge", "check").stdout == f"{len(rows)} facts hold\n"
+
+
+def test_a_knowledge_base_that_was_never_built_is_one_line(command, environment, tmp_path):
+    environment["SUQIUTONG_KNOWLEDGE"] = str(tmp_path / "none")
+    assert "suqiutong knowledge build" in failure(command("knowledge", "check"))
+    assert "suqiutong knowledge build" in failure(command("ask", "去年办了几场招聘会"))
 
 
 # Answers without a server
