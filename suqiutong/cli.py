@@ -36,6 +36,8 @@ commands.add_typer(people, name="staff", help="Manage staff.")
 commands.add_typer(tokens, name="token", help="Manage access tokens.")
 commands.add_typer(serve, name="serve", help="Run one process of the Procfile; `up` runs them all.")
 
+# Packages whose errors are sentences for people.
+OURS = {"suqiutong", "knowledge", "petitions", "jurisdiction", "language"}
 RoleOption = Annotated[Role, typer.Option("--role", help="What the holder may do.")]
 
 
@@ -43,29 +45,17 @@ def app() -> None:
     """Run the command line; every failure becomes one line."""
     try:
         commands()
-    except KeyboardInterrupt:
-        _fail("stopped", 130)
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        _fail(_cause(error), 1)
+        print(f"error: {_cause(error)}", file=sys.stderr)  # noqa: T201 - a terminal is where it belongs
+        sys.exit(1)
 
 
 def _cause(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    is_ours = type(error).__module__.partition(".")[0] in (
-        "suqiutong",
-        "knowledge",
-        "petitions",
-        "jurisdiction",
-        "language",
-    )
+    is_ours = type(error).__module__.partition(".")[0] in OURS
     return text if is_ours else f"{text.partition(' [SQL:')[0]} ({type(error).__name__}; --debug shows where)"
-
-
-def _fail(text: str, code: int) -> None:
-    print(f"error: {text}", file=sys.stderr)  # noqa: T201 - a terminal is where it belongs
-    sys.exit(code)
 
 
 def _report(line: str) -> None:
