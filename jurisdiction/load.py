@@ -34,8 +34,7 @@ def load_jurisdiction(folder: Path | None = None) -> Jurisdiction:
     A `source` and `as_of` at the top of a file count for each of its records that has none of its own.
 
     Args:
-        folder: Holds places.yml, halls.yml, offices.yml, phones.yml, danger.yml, matters.yml and routing.yml; by default the
-            files beside this package.
+        folder: Holds the files named in `_FILES`; by default the ones beside this package.
 
     Raises:
         JurisdictionError: a file is missing, is no YAML, or holds a wrong field.
@@ -69,7 +68,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _with_dates(value: Any, dated: dict[str, Any]) -> Any:
+def _with_dates(value: Any, dated: dict[str, Any]) -> Any:  # noqa: ANN401 - YAML of any shape
     """`value` in which every record (a mapping in a list or by id, one level down) carries a source and a date."""
     match value:
         case list():

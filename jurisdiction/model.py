@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal, Self
@@ -131,7 +131,10 @@ class DangerRule(Record):
 
 
 class DangerRules(_Strict):
-    """All dangers, most pressing first; `figures` are sayings of any kind that mean no danger, `over` says that it has passed."""
+    """All dangers, most pressing first.
+
+    `figures` are sayings of any kind that mean no danger, `over` that it has passed, `acute` that it still goes on.
+    """
 
     words: dict[str, tuple[str, ...]]
     figures: tuple[Pattern, ...]
@@ -242,31 +245,33 @@ class Jurisdiction(_Strict):
 
     @model_validator(mode="after")
     def _refers_to_known_records(self) -> Self:
-        own = next((s for s in self.subdistricts if s.name == self.name), None)
-        if own is None:
+        subdistricts = {subdistrict.name for subdistrict in self.subdistricts}
+        if self.name not in subdistricts:
             raise ValueError(f"places.yml: subdistricts lack {self.name}")
-        communities = {c for s in self.subdistricts for c in s.communities}
-        names = {s.name for s in self.subdistricts}
+        communities = {community for subdistrict in self.subdistricts for community in subdistrict.communities}
+        matters = {matter.id for matter in self.matters}
         offices = {office.name for office in self.offices}
-        for place in self.places:
-            if place.community is not None and place.community not in communities:
-                raise ValueError(f"places.yml: place {place.name}: unknown community {place.community}")
-            if place.subdistrict is not None and place.subdistrict not in names:
-                raise ValueError(f"places.yml: place {place.name}: unknown subdistrict {place.subdistrict}")
-        for matter in self.matters:
-            if matter.office not in offices:
-                raise ValueError(f"matters.yml: matter {matter.id}: unknown office {matter.office}")
-        for rule in self.danger.kinds:
-            for phone in rule.phones:
-                if phone not in self.phones:
-                    raise ValueError(f"danger.yml: {rule.id}: unknown phone {phone}")
-        ids = {matter.id for matter in self.matters}
-        for matter_id in self.routing.danger_matters.values():
-            if matter_id not in ids:
-                raise ValueError(f"routing.yml: danger_matters: unknown matter {matter_id}")
-        for community in own.communities:
-            if not any(hall.level == "N" and hall.community == community for hall in self.halls):
-                raise ValueError(f"halls.yml: no station of {community}")
+        stations = {hall.community for hall in self.halls if hall.level == "N"}
+        named: list[tuple[str, str | None, Collection[str | None]]] = [
+            (f"places.yml: place {p.name}: unknown community", p.community, communities | {None}) for p in self.places
+        ]
+        named += [
+            (f"places.yml: place {p.name}: unknown subdistrict", p.subdistrict, subdistricts | {None})
+            for p in self.places
+        ]
+        named += [(f"matters.yml: matter {m.id}: unknown office", m.office, offices) for m in self.matters]
+        named += [
+            (f"danger.yml: {r.id}: unknown phone", phone, set(self.phones))
+            for r in self.danger.kinds
+            for phone in r.phones
+        ]
+        named += [
+            ("routing.yml: danger_matters: unknown matter", m, matters) for m in self.routing.danger_matters.values()
+        ]
+        named += [("halls.yml: no station of", community, stations) for community in self.communities]
+        for fault, name, known in named:
+            if name not in known:
+                raise ValueError(f"{fault} {name}")
         return self
 
     @property

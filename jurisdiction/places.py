@@ -25,7 +25,8 @@ _LOOK_AHEAD = 4
 class Location:
     """Where a matter is.
 
-    `words` are the names that decided, `choices` the full names to offer for an ambiguous one, `body` whom to turn to outside.
+    `words` are the names that decided, `choices` the full names to offer for an ambiguous one, `body` whom to turn to
+    outside.
     """
 
     status: Status
@@ -90,7 +91,7 @@ class Gazetteer:
             if name.kind not in {"ignored", "district"} and name != whole and word not in self._own
         )
 
-    def locate(self, text: str) -> Location:
+    def locate(self, text: str) -> Location:  # noqa: PLR0911 - one line a status, in order of certainty
         """Where `text` says the matter is; see `Jurisdiction.locate`."""
         mentions = _without_homes(self._mentions(fold(text)))
         inside = [m for m in mentions if m.name.kind == "inside"]
@@ -98,14 +99,15 @@ class Gazetteer:
         inside += [m for m in resolved if m.name.kind == "inside"]
         others = [m for m in [*mentions, *resolved] if m.name.kind == "other_subdistrict"]
         outside = [m for m in [*mentions, *resolved] if m.name.kind == "outside"]
-        if located := [m for m in outside if m.is_located]:
-            if all(m.is_home for m in inside):
-                return self._outside(located)
+        located = [m for m in outside if m.is_located]
+        if located and all(m.is_home for m in inside):
+            return self._outside(located)
         if inside and (others or not open_names or any(m.name.community for m in inside)):
             return self._inside(inside)
         if others:
-            areas = {m.name.subdistrict for m in others}
-            return Location("other_subdistrict", None, areas.pop() if len(areas) == 1 else None, _words(others))
+            # A community says more than a subdistrict, whose borders were redrawn while old names stayed in use.
+            surest = next((m for m in others if m.name.community), others[-1])
+            return Location("other_subdistrict", None, surest.name.subdistrict, _words(others))
         if outside:
             return self._outside(outside)
         if open_names:

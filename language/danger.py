@@ -30,11 +30,12 @@ class Danger:
 def find_danger(text: str, jurisdiction: Jurisdiction) -> Danger | None:
     """The most pressing danger that `text` tells of, or None.
 
-    Self-harm comes first and is never explained away by time words; any other danger must not lie in the past, in a plan or in a
-    fear, unless the same sentence says that it goes on.
+    Self-harm comes first and is never explained away by time words; any other danger must not lie in the past, in a
+    plan or in a fear, unless the same sentence says that it goes on.
 
     Args:
         text: A message as typed or spoken, in any script.
+        jurisdiction: Knows the signs, the advice and the numbers.
     """
     rules = _compiled(jurisdiction.danger)
     whole = _FILLERS.sub("", normalise(text))
@@ -85,7 +86,7 @@ def _cut(text: str, patterns: list[re.Pattern[str]]) -> str:
     return text
 
 
-# Keyed by identity: the rules are frozen and live as long as their jurisdiction, but are too large to hash at every message.
+# By identity: rules are frozen and too large to hash at every message.
 _known: dict[int, tuple[DangerRules, _CompiledRules]] = {}
 
 

@@ -57,7 +57,8 @@ def find_personal(text: str) -> list[Personal]:
         text: As written; offsets refer to it. Full-width digits count as digits.
 
     Returns:
-        Identity numbers whose check digit holds, mobile and area-code phone numbers, and names a person gives as their own.
+        Identity numbers whose check digit holds, mobile and area-code phone numbers, and names a person gives as their
+        own.
     """
     half = text.translate(_HALF_WIDTH)
     found = [
@@ -90,5 +91,5 @@ _HALF_WIDTH = {0xFF10 + digit: 0x30 + digit for digit in range(10)} | {
 
 
 def _is_identity_number(digits: str) -> bool:
-    """Whether the last sign is the check sign of GB 11643; the birth date and county may be any that the standard allows."""
+    """Whether the last sign is the check sign of GB 11643."""
     return bool(ric.calc_check_digit(digits) == digits[-1].upper())

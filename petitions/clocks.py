@@ -16,7 +16,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time limit: calendar days that end with the day, or a span from the minute; only for some priorities, or for all."""
+    """A time limit: calendar days that end with the day, or a span from the minute; for some priorities or for all."""
 
     name: str
     article: str
@@ -42,8 +42,8 @@ def due_at(clock: Clock, start_at: datetime) -> datetime:
         start_at: Aware; the moment the clock starts.
 
     Returns:
-        Aware datetime in Asia/Shanghai. A clock of days does not count the day it starts on and ends with the last second of its
-        last day.
+        Aware datetime in Asia/Shanghai. A clock of days does not count the day it starts on and ends with its last
+        second of its last day.
 
     Raises:
         ValueError: start_at has no time zone.

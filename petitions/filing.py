@@ -25,7 +25,7 @@ _STATES = Path(__file__).with_name("states.yml")
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A filed petition: `code` is shown as XXXX-XXXX and can be had only here; `is_new` is False for a repeated filing."""
+    """A filed petition: `code` (XXXX-XXXX) can be had only here; `is_new` is False for a repeated filing."""
 
     number: str
     code: str
@@ -44,7 +44,7 @@ def file_petition(
     secret: bytes,
     now: datetime,
 ) -> Filed:
-    """File `draft` under `route`, in the caller's transaction; the same `form_key` is filed once, however often it is sent.
+    """File `draft` under `route`, in the caller's transaction, once for each `form_key` however often it is sent.
 
     Args:
         session: Open; the caller commits.
@@ -73,8 +73,8 @@ def file_petition(
         is_anonymous=is_anonymous,
         created_at=now,
     )
-    # Written before the savepoint: SQLite's driver opens a transaction at the first write only, and a savepoint outside of one would
-    # be committed when it ends.
+    # Written before the savepoint: SQLite's driver opens a transaction at the first write only, and a savepoint outside
+    # of one would be committed when it ends.
     session.add(petitioner)
     session.flush()
     petition = Petition(
@@ -121,6 +121,13 @@ def find_ticket(session: Session, number: str, code: str, *, now: datetime) -> P
     if known is None or not is_right or known.filed_at > now:
         raise PetitionError("not_found")
     return known
+
+
+def find_own_ticket(session: Session, conversation: str) -> Petition | None:
+    """The newest petition filed in this conversation, whose signed session proves whose it is; None without any."""
+    return session.scalar(
+        select(Petition).where(Petition.conversation == conversation).order_by(Petition.id.desc()).limit(1)
+    )
 
 
 def ticket_of(petition: Petition) -> dict[str, Any]:

@@ -26,7 +26,10 @@ _MATTER_CLAUSE = re.compile(r"[^,，。;；!！?？\n]+[,，。;；!！?？\n]*"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a resident has said so far. `place_asked` counts answers that settled no place, `choices` are open places to choose from."""
+    """What a resident has said so far.
+
+    `place_asked` counts answers that settled no place, `choices` are the places an ambiguous name may mean.
+    """
 
     matter: str | None = None
     place: str | None = None
@@ -70,7 +73,7 @@ def next_slot(draft: Draft, route: Route) -> str | None:
 
     Args:
         draft: What is known.
-        route: Where it would go: says whether the time matters, whether the community decides, whether a legal path comes first.
+        route: Says whether the time matters, whether the community decides, whether a legal path comes first.
     """
     is_place_open = draft.place is None or (draft.community is None and route.is_community_asked)
     open_slots = {
@@ -94,7 +97,7 @@ def read_message(draft: Draft, text: str, requested: str | None, jurisdiction: J
         jurisdiction: Knows the places.
 
     Returns:
-        A new draft, or an equal one when the text gives nothing that was asked (a question, small talk, a broken phone number).
+        A new draft, or an equal one when the text gives nothing that was asked (a question, a broken phone number).
     """
     return _Reading(draft, text, (requested or "").removeprefix(_SLOT), jurisdiction).read()
 
@@ -213,7 +216,7 @@ class _Reading:
 
     # ---- place
 
-    def _with_place(self, draft: Draft) -> Draft:
+    def _with_place(self, draft: Draft) -> Draft:  # noqa: PLR0911 - one line a kind of answer
         is_asked = self._requested == "place"
         if draft.place is not None and not is_asked and not draft.choices:
             return draft
@@ -307,7 +310,7 @@ class _Reading:
         left = self._rules["time"].sub("", clause)
         return left != clause and len(left) <= 4
 
-    def _corrected(self) -> Draft | None:
+    def _corrected(self) -> Draft | None:  # noqa: PLR0911 - one line a field
         """The draft with the field that the message corrects, or None."""
         for name in ("phone", "name", "occurred", "place", "matter"):
             if not self._rules[f"corrects_{name}"].search(self._text):

@@ -262,7 +262,7 @@ class _Triage:
             return "urgent"
         return "normal"
 
-    def _unit(
+    def _unit(  # noqa: PLR0911 - the rules of routing, first that fits
         self, matter: Matter | None, class_: str, accused: bool, path: str | None, together: bool
     ) -> tuple[Level, str | None, str | None]:
         """Steps 3 and 4: the first rule that fits."""

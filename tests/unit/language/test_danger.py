@@ -1,11 +1,15 @@
 """Danger is found in whatever words it comes, and figures of speech are no danger."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from jurisdiction import load_jurisdiction
 from language.danger import find_danger
 
 JURISDICTION = load_jurisdiction()
+MESSAGES = yaml.safe_load(Path(__file__).with_name("danger_messages.yml").read_text(encoding="utf-8"))
 
 EMERGENCIES = {
     "gas": [
@@ -191,8 +195,8 @@ HARMLESS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in EMERGENCIES.items() for text in texts])
-def test_an_emergency_is_found_whatever_else_it_is_taken_for(name: str, text: str) -> None:
+@pytest.mark.parametrize("text", [text for texts in EMERGENCIES.values() for text in texts])
+def test_an_emergency_is_found(text: str) -> None:
     danger = find_danger(text, JURISDICTION)
     assert danger is not None
     assert danger.kind == "emergency"
@@ -236,3 +240,13 @@ def test_every_number_an_advice_names_is_among_its_phones() -> None:
 
 def test_a_danger_far_down_a_long_message_is_found() -> None:
     assert find_danger("物业费的事情说来话长。" * 150 + "厨房现在有很浓的煤气味", JURISDICTION) is not None
+
+
+@pytest.mark.parametrize("text", MESSAGES["danger"])
+def test_danger_is_found_in_many_wordings(text: str) -> None:
+    assert find_danger(text, JURISDICTION) is not None
+
+
+@pytest.mark.parametrize("text", MESSAGES["harmless"])
+def test_what_only_sounds_like_danger_is_none(text: str) -> None:
+    assert find_danger(text, JURISDICTION) is None

@@ -1,5 +1,7 @@
 """Personal data is found where it stands and nowhere else."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,4 +45,4 @@ def test_other_numbers_and_words_are_no_personal_data(text: str) -> None:
 def test_every_piece_stands_at_its_offsets_without_overlap(text: str) -> None:
     found = find_personal(text)
     assert all(text[personal.start : personal.end] == personal.text for personal in found)
-    assert all(before.end <= after.start for before, after in zip(found, found[1:], strict=False))
+    assert all(before.end <= after.start for before, after in pairwise(found))
