@@ -239,7 +239,7 @@ def serve_rasa() -> None:
 @serve.command("actions")
 def serve_actions() -> None:
     """Run the action server on the loopback address."""
-    processes.run_actions(read_settings())
+    processes.run_actions(Services(read_settings()))
 
 
 @serve.command("web")

@@ -1,10 +1,10 @@
 """The processes of the Procfile: Rasa, the action server, the web process."""
 
+# ruff: noqa: PLC0415 - each process imports what it alone needs
 from __future__ import annotations
 
 import logging
 import os
-import sys
 
 import uvicorn
 
@@ -12,6 +12,7 @@ from suqiutong import rasa
 from suqiutong.settings import ROOT, Settings
 from suqiutong.wiring import Services
 
+WARM_UP = "你好"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s - %(message)s"
 
 
@@ -20,6 +21,13 @@ def start_logging(settings: Settings) -> None:
     logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
     for name in ("actions", "channels", "desk", "knowledge", "petitions", "suqiutong"):
         logging.getLogger(name).setLevel(settings.log_level.upper())
+
+
+def prepare(services: Services) -> None:
+    """Load now what the first message would wait for."""
+    if services.knowledge:
+        services.knowledge.answer(WARM_UP)
+    services.triage(WARM_UP)
 
 
 def run_rasa(settings: Settings) -> None:
@@ -37,17 +45,21 @@ def run_rasa(settings: Settings) -> None:
     os.execve(command[0], command, rasa.bot_environment())  # noqa: S606 - no shell is wanted
 
 
-def run_actions(settings: Settings) -> None:
-    """Become the action server."""
-    command = [sys.executable, "-m", "actions", "--port", str(settings.actions_port)]
-    os.execv(command[0], command)  # noqa: S606 - no shell is wanted
+def run_actions(services: Services) -> None:
+    """Serve Rasa's calls until told to stop."""
+    from actions.server import serve
+
+    start_logging(services.settings)
+    prepare(services)
+    serve(services, services.settings.actions_port)
 
 
 def run_web(services: Services) -> None:
     """Serve residents and operators until told to stop."""
-    from channels.app import create_app  # noqa: PLC0415 - the other processes do without
+    from channels.app import create_app
 
     start_logging(services.settings)
+    prepare(services)
     settings = services.settings
     uvicorn.run(
         create_app(services),

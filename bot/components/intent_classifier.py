@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, List, Text
 
 import joblib
@@ -38,6 +39,7 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
         vector_weight: What unit-length sentence vectors are multiplied with, so that they and the counts weigh alike.
         strength: Inverse of regularisation (C).
         thresholds: Intents that win only with at least this probability, else the next one does.
+        patterns: Intent → regular expression that decides for it: what has a form needs no guess.
     """
 
     @classmethod
@@ -48,7 +50,7 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
         """See the class."""
-        return {"vector_weight": 10.0, "strength": 10.0, "thresholds": {}}
+        return {"vector_weight": 10.0, "strength": 10.0, "thresholds": {}, "patterns": {}}
 
     def __init__(self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._config = config
@@ -116,6 +118,9 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
             {"name": str(self._model.classes_[i]), "confidence": float(chances[i])}
             for i in np.argsort(-chances)[:_RANKING_LENGTH]
         ]
+        for intent, pattern in self._config["patterns"].items():
+            if re.search(pattern, message.get(TEXT)):
+                ranking = [{"name": intent, "confidence": 1.0}, *(row for row in ranking if row["name"] != intent)]
         thresholds = self._config["thresholds"]
         strong = [row for row in ranking if row["confidence"] >= thresholds.get(row["name"], 0.0)]
         return strong + [row for row in ranking if row not in strong]

@@ -1,0 +1,83 @@
+"""Questions: answered with their source, or honestly not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.base import Event, ServiceAction, intent_of, say, text_of, texts
+from actions.danger import say_crisis
+from knowledge import Context
+
+
+class Answer(ServiceAction):
+    """Answers from the knowledge base."""
+
+    called = "action_answer"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        """Answer, refuse or ask back; remembers the question for those that lean on it."""
+        kept: dict[str, Any] = tracker.get_slot("knowledge_context") or {}
+        if intent_of(tracker)[0] == "ask_source" and kept:
+            _say_source(dispatcher, kept.get("citation"))
+            return []
+        if self.services.knowledge is None:
+            raise RuntimeError("there is no knowledge base")
+        text = text_of(tracker)
+        reply = self.services.knowledge.answer(text, Context.from_json(kept.get("context")))
+        if reply.kind != "answer":
+            if tracker.get_slot("in_crisis"):
+                say_crisis(dispatcher, self.services)
+                return []
+            location = self.services.jurisdiction.locate(text)
+            if location.status == "outside":
+                district = self.services.jurisdiction.district
+                words = {"words": location.words, "district": district, "body": location.body or ""}
+                say(dispatcher, "refusal", texts()["outside"].format(**words))
+                return []
+        dispatcher.utter_message(json_message=reply.to_json())
+        remembered = {
+            "context": reply.context.to_json() if reply.context else kept.get("context"),
+            "citation": reply.citations[0] if reply.kind == "answer" else None,
+            "unanswered": text if reply.kind == "no_answer" else None,
+        }
+        return [SlotSet("knowledge_context", remembered)]
+
+
+class Repeat(ServiceAction):
+    """Says the last message again."""
+
+    called = "action_repeat"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        """Say it again, or that there is none."""
+        said = [event["data"]["custom"] for event in tracker.events if event.get("event") == "bot" and event["data"].get("custom")]
+        # A number and code are shown once; whoever asks again has the transcript.
+        last = next((message for message in reversed(said) if message["kind"] != "ticket"), None)
+        if last:
+            dispatcher.utter_message(json_message=last)
+        else:
+            say(dispatcher, "clarify", texts()["again"])
+        return []
+
+
+class Explain(ServiceAction):
+    """Says why a detail is asked for and what happens next."""
+
+    called = "action_explain"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        """Explain what was asked last."""
+        reasons = texts()["explain"]
+        say(dispatcher, "notice", reasons.get(tracker.get_slot("requested_slot"), reasons["default"]))
+        return []
+
+
+def _say_source(dispatcher: CollectingDispatcher, citation: dict[str, Any] | None) -> None:
+    if citation is None:
+        say(dispatcher, "clarify", texts()["source_none"])
+    else:
+        say(dispatcher, "answer", texts()["source"].format(**citation), citations=[citation])

@@ -1,0 +1,264 @@
+"""A petition: read message by message, read back, filed once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+from sqlalchemy.exc import SQLAlchemyError
+
+from actions.base import Event, ServiceAction, actions_since_message, due_words, intent_of, say, text_of, texts, unit_words
+from actions.danger import say_crisis
+from petitions import Draft, Filed, PetitionError, Route, file_petition, next_slot, read_message
+
+logger = logging.getLogger(__name__)
+
+FORM = "petition_form"
+# Intents that the rules answer while a petition is being taken down, when understanding is this sure.
+_SIDE_INTENTS = frozenset(
+    {
+        "ask_knowledge", "ask_source", "ask_reason", "repeat", "resume_petition", "cancel_petition", "track_ticket", "handoff",
+        "out_of_scope", "misuse", "abuse", "greet", "thank", "goodbye", "ask_capability", "emergency", "crisis",
+    }
+)  # fmt: skip
+_SIDE_CONFIDENCE = 0.45
+_TRIES = 3
+_SLOTS = ("petition_draft", "petition_key", "petition_read", "petition_outcome", "petition_tries")
+
+
+class ReadPetition(ServiceAction):
+    """Reads each message into the draft, or hands it to the rules by returning nothing."""
+
+    called = f"validate_{FORM}"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        """The draft with what the message gives, and what to ask next."""
+        kept = _draft(tracker)
+        if set(actions_since_message(tracker)) - {FORM, "action_listen", "action_extract_slots"}:
+            return [SlotSet("requested_slot", self._next(kept))]
+        is_first = tracker.get_slot("petition_key") is None
+        requested = None if is_first else tracker.get_slot("requested_slot")
+        intent, confidence = intent_of(tracker)
+        if not is_first and intent in _SIDE_INTENTS and confidence >= _SIDE_CONFIDENCE and not self._answers(kept, tracker):
+            return []
+        draft = read_message(kept, text_of(tracker), requested, self.services.jurisdiction)
+        if is_first:
+            draft = _with_what_was_said_before(draft, tracker)
+        if is_first and tracker.get_slot("in_crisis") and intent == "file_petition" and confidence < _SIDE_CONFIDENCE:
+            say_crisis(dispatcher, self.services)
+            return [SlotSet("petition_outcome", "crisis"), SlotSet("requested_slot", None)]
+        return self._events(dispatcher, tracker, kept, draft)
+
+    def _answers(self, draft: Draft, tracker: Tracker) -> bool:
+        """Whether the message plainly gives what was asked, whatever its intent looks like."""
+        requested = tracker.get_slot("requested_slot")
+        if requested in {None, "petition_matter"}:
+            return False
+        read = read_message(draft, text_of(tracker), requested, self.services.jurisdiction)
+        known = (read.community, read.phone, read.is_anonymous, read.is_confirmed, read.legal_seen)
+        return known != (draft.community, draft.phone, draft.is_anonymous, draft.is_confirmed, draft.legal_seen)
+
+    def _next(self, draft: Draft) -> str | None:
+        return next_slot(draft, self._route(draft)) if draft.matter else "petition_matter"
+
+    def _route(self, draft: Draft) -> Route:
+        return self.services.triage(draft.text)
+
+    def _events(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, kept: Draft, draft: Draft
+    ) -> list[Event]:
+        tries = 0 if draft != kept else int(tracker.get_slot("petition_tries") or 0) + 1
+        if tries == _TRIES:
+            say(dispatcher, "notice", texts()["stuck"])
+        is_outside = bool(draft.matter) and self._route(draft).level == "none"
+        return [
+            SlotSet("petition_draft", draft.to_slots()),
+            SlotSet("petition_key", tracker.get_slot("petition_key") or uuid4().hex),
+            SlotSet("petition_tries", tries),
+            SlotSet("petition_outcome", "outside" if is_outside else None),
+            SlotSet("danger_text", None),
+            SlotSet("requested_slot", None if is_outside else self._next(draft)),
+        ]
+
+
+class AskMatter(ServiceAction):
+    """Asks what it is about."""
+
+    called = "action_ask_petition_matter"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:  # noqa: ARG002
+        """Ask."""
+        say(dispatcher, "prompt", texts()["ask"]["matter"])
+        return []
+
+
+class AskLegalSeen(ServiceAction):
+    """Names the legal path that comes first."""
+
+    called = "action_ask_petition_legal_seen"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        """Ask whether to file all the same."""
+        path = self.services.triage(_draft(tracker).text).legal_path
+        say(dispatcher, "clarify", texts()["ask"]["legal_seen"].format(path=path), buttons=texts()["legal"])
+        return []
+
+
+class AskPlace(ServiceAction):
+    """Asks where, or which of several places is meant."""
+
+    called = "action_ask_petition_place"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        """Ask."""
+        draft = _draft(tracker)
+        if draft.choices:
+            words = self.services.jurisdiction.locate(draft.text).words or draft.place
+            buttons = [{"title": choice, "text": choice} for choice in draft.choices]
+            say(dispatcher, "clarify", texts()["ask"]["place_open"].format(words=words), buttons=buttons)
+        else:
+            say(dispatcher, "prompt", texts()["ask"]["place"], buttons=[texts()["unknown_place"]])
+        return []
+
+
+class AskOccurred(ServiceAction):
+    """Asks when."""
+
+    called = "action_ask_petition_occurred"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:  # noqa: ARG002
+        """Ask."""
+        say(dispatcher, "prompt", texts()["ask"]["occurred"])
+        return []
+
+
+class AskContact(ServiceAction):
+    """Asks how to reach the petitioner."""
+
+    called = "action_ask_petition_contact"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        """Ask; after an answer without a usable contact, say what is missing."""
+        sentence = "contact_again" if tracker.get_slot("petition_tries") else "contact"
+        say(dispatcher, "prompt", texts()["ask"][sentence], buttons=[texts()["anonymous"]])
+        return []
+
+
+class AskConfirmed(ServiceAction):
+    """Reads the petition back."""
+
+    called = "action_ask_petition_confirmed"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        """Read it back with where it would go and why."""
+        draft = _draft(tracker)
+        route = self.services.triage(draft.text)
+        words = texts()["confirm"]
+        unit = f"{route.unit}{route.office or ''}"
+        text = words["text"].format(
+            matter=draft.matter,
+            place=draft.place or words["unknown"],
+            occurred=draft.occurred or words["unknown"],
+            contact=_contact(draft),
+            category="—".join(route.category),
+            unit=words["restricted"].format(unit=unit) if route.is_restricted else unit,
+            priority=texts()["priorities"][route.priority],
+            reasons=";".join(route.reasons),
+        )
+        ticket = {**route.to_json(), "number": None, "state": "draft", "due": []}
+        say(dispatcher, "confirm", text, ticket=ticket, buttons=words["buttons"])
+        return []
+
+
+class SubmitPetition(ServiceAction):
+    """Files the confirmed petition, or says why it is not for here."""
+
+    called = "action_submit_petition"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        """File it once; on failure the draft stays."""
+        draft = _draft(tracker)
+        outcome = tracker.get_slot("petition_outcome")
+        if outcome == "outside":
+            self._say_outside(dispatcher, draft)
+            return forgotten()
+        if outcome == "crisis":
+            return forgotten()
+        try:
+            filed = self._file(draft, tracker)
+        except PetitionError as error:
+            say(dispatcher, "notice", error.message)
+            return forgotten()
+        except SQLAlchemyError:
+            logger.exception("petition_not_saved conversation=%s", tracker.sender_id)
+            say(dispatcher, "notice", texts()["not_saved"])
+            return [SlotSet("petition_draft", replace(draft, is_confirmed=False).to_slots())]
+        ticket = filed.ticket
+        said = {"number": filed.number, "code": filed.code, "unit": unit_words(ticket), "due": due_words(ticket["due"])}
+        say(dispatcher, "ticket", texts()["filed"].format(**said), ticket=ticket)
+        return forgotten()
+
+    def _file(self, draft: Draft, tracker: Tracker) -> Filed:
+        with self.services.sessions() as session:
+            filed = file_petition(
+                session,
+                draft,
+                self.services.triage(draft.text),
+                form_key=f"chat:{tracker.get_slot('petition_key')}",
+                conversation=tracker.sender_id,
+                channel="chat",
+                secret=self.services.secret,
+                now=self.services.clock(),
+            )
+            session.commit()
+        return filed
+
+    def _say_outside(self, dispatcher: CollectingDispatcher, draft: Draft) -> None:
+        location = self.services.jurisdiction.locate(draft.text)
+        words = {"words": location.words, "district": self.services.jurisdiction.district, "body": location.body or ""}
+        say(dispatcher, "refusal", texts()["outside"].format(**words))
+
+
+class CancelPetition(ServiceAction):
+    """Gives the petition up."""
+
+    called = "action_cancel_petition"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        """Say that nothing was filed; what was typed is forgotten."""
+        say(dispatcher, "notice", texts()["cancelled" if _draft(tracker).matter else "nothing_left"])
+        return forgotten()
+
+
+def forgotten() -> list[Event]:
+    """Events that clear all that was kept of a petition."""
+    return [SlotSet(slot, None) for slot in _SLOTS]
+
+
+def _draft(tracker: Tracker) -> Draft:
+    kept: Mapping[str, Any] | None = tracker.get_slot("petition_draft")
+    return Draft.from_slots(kept or {})
+
+
+def _contact(draft: Draft) -> str:
+    words = texts()["confirm"]
+    if draft.is_anonymous:
+        return str(words["anonymous"])
+    return " ".join(filter(None, (draft.name, draft.phone))) or str(words["unknown"])
+
+
+def _with_what_was_said_before(draft: Draft, tracker: Tracker) -> Draft:
+    """A petition that begins after a danger or an unanswered question is about these."""
+    danger: str | None = tracker.get_slot("danger_text")
+    question: str | None = (tracker.get_slot("knowledge_context") or {}).get("unanswered")
+    if danger:
+        return replace(draft, matter="。".join(filter(None, (danger, draft.matter))))
+    if draft.matter is None and question:
+        return replace(draft, matter=question)
+    return draft
