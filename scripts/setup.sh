@@ -46,7 +46,7 @@ environment() {
       fail "no Python ${python##*/python} is to be had for $folder: install it (a package, or pyenv install), or give uv a network to download it"
   fi
   rm -f "$folder/suqiutong-stamp"
-  step "Installing $(grep -c '==' "$lock") packages of $lock" "$uv" pip sync -q --python "$folder" --require-hashes "$lock" ||
+  step "Installing $(grep -c '==' "$lock") packages of $lock" "$uv" pip sync -q --compile-bytecode --python "$folder" --require-hashes "$lock" ||
     fail "the packages of $lock could not be installed: $network"
 }
 

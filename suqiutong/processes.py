@@ -6,8 +6,6 @@ from __future__ import annotations
 import logging
 import os
 
-import uvicorn
-
 from suqiutong import rasa
 from suqiutong.settings import ROOT, Settings
 from suqiutong.wiring import Services
