@@ -54,6 +54,8 @@ def run_actions(services: Services) -> None:
 
 def run_web(services: Services) -> None:
     """Serve residents and operators until told to stop."""
+    import uvicorn
+
     from channels.app import create_app
 
     start_logging(services.settings)
