@@ -410,6 +410,23 @@ def test_outside_the_district_has_no_unit_and_names_the_right_body() -> None:
     assert any("龙华区" in reason and "12345" in reason for reason in found.reasons)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_accusation"),
+    [
+        ("执法队暴力执法打伤我爸", True),
+        ("村委把集体土地低价租给自己弟弟", True),
+        ("碧眼社区书记黄某，多次收受老板的红包", True),
+        ("派出所民警让我找社区，邻居打了我", False),
+        ("包工头收了钱跑了，劳动站工作人员叫我登记", False),
+        ("尊敬的书记您好，老板拖欠工资还威胁我", False),
+        ("物业工作人员收钱不办事", False),
+        ("居委会主任态度差", False),
+    ],
+)
+def test_only_misconduct_of_officials_is_an_accusation(text: str, is_accusation: bool) -> None:
+    assert (route(text).class_ == "检举控告") is is_accusation
+
+
 # ---- the shape of a route
 
 
