@@ -200,6 +200,7 @@ def test_a_corrupt_model_stops_the_start_in_one_line(command, environment, tmp_p
 # The knowledge base
 
 
+@pytest.mark.rasa
 @pytest.mark.usefixtures("running")
 def test_every_fact_stands_in_the_report(command):
     rows = [json.loads(line) for line in command("knowledge", "show").stdout.splitlines()]
