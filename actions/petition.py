@@ -23,11 +23,13 @@ FORM = "petition_form"
 # Intents that the rules answer while a petition is being taken down, when understanding is this sure.
 _SIDE_INTENTS = frozenset(
     {
-        "ask_knowledge", "ask_source", "ask_reason", "repeat", "resume_petition", "cancel_petition", "track_ticket", "handoff",
+        "ask_knowledge", "ask_source", "ask_reason", "cancel_petition", "track_ticket", "handoff", "nlu_fallback",
         "out_of_scope", "misuse", "abuse", "greet", "thank", "goodbye", "ask_capability", "emergency", "crisis",
     }
 )  # fmt: skip
 _SIDE_CONFIDENCE = 0.45
+# Intents that want the last question again.
+_AGAIN_INTENTS = frozenset({"resume_petition", "repeat"})
 _TRIES = 3
 _SLOTS = ("petition_draft", "petition_key", "petition_read", "petition_outcome", "petition_tries")
 
@@ -45,8 +47,11 @@ class ReadPetition(ServiceAction):
         is_first = tracker.get_slot("petition_key") is None
         requested = None if is_first else tracker.get_slot("requested_slot")
         intent, confidence = intent_of(tracker)
-        if not is_first and intent in _SIDE_INTENTS and confidence >= _SIDE_CONFIDENCE and not self._answers(kept, tracker):
+        is_sure = not is_first and confidence >= _SIDE_CONFIDENCE and not self._answers(kept, tracker)
+        if is_sure and intent in _SIDE_INTENTS:
             return []
+        if is_sure and intent in _AGAIN_INTENTS:
+            return [SlotSet("petition_tries", 0), SlotSet("requested_slot", self._next(kept))]
         draft = read_message(kept, text_of(tracker), requested, self.services.jurisdiction)
         if is_first:
             draft = _with_what_was_said_before(draft, tracker)
@@ -61,8 +66,7 @@ class ReadPetition(ServiceAction):
         if requested in {None, "petition_matter"}:
             return False
         read = read_message(draft, text_of(tracker), requested, self.services.jurisdiction)
-        known = (read.community, read.phone, read.is_anonymous, read.is_confirmed, read.legal_seen)
-        return known != (draft.community, draft.phone, draft.is_anonymous, draft.is_confirmed, draft.legal_seen)
+        return _plain(read) != _plain(draft)
 
     def _next(self, draft: Draft) -> str | None:
         return next_slot(draft, self._route(draft)) if draft.matter else "petition_matter"
@@ -244,6 +248,11 @@ def forgotten() -> list[Event]:
 def _draft(tracker: Tracker) -> Draft:
     kept: Mapping[str, Any] | None = tracker.get_slot("petition_draft")
     return Draft.from_slots(kept or {})
+
+
+def _plain(draft: Draft) -> tuple[object, ...]:
+    """What of a draft only a message that means it can fill; a name may be any short word."""
+    return draft.community, draft.phone, bool(draft.is_anonymous), draft.is_confirmed, draft.legal_seen
 
 
 def _contact(draft: Draft) -> str:

@@ -79,9 +79,10 @@ class ShowTicket(ServiceAction):
         reference = parse_reference(text_of(tracker))
         number = reference.number or tracker.get_slot("ticket_number")
         code = reference.code or tracker.get_slot("ticket_code")
+        is_named = bool(number or code)
         with self.services.sessions() as session:
             try:
-                if number or code:
+                if is_named:
                     petition = find_ticket(session, number or "", code or "", now=self.services.clock())
                 else:
                     petition = find_own_ticket(session, tracker.sender_id)
@@ -89,7 +90,8 @@ class ShowTicket(ServiceAction):
                 petition = None
             ticket = ticket_of(petition) if petition else None
         if ticket is None:
-            say(dispatcher, "notice", texts()["ticket_not_found"])
+            sentence = texts()["ticket_not_found"] if is_named else texts()["ask"]["ticket_number"]
+            say(dispatcher, "notice", sentence)
         else:
             say(dispatcher, "ticket_status", _progress(ticket), ticket=ticket)
         return [SlotSet(slot, None) for slot in ("ticket_number", "ticket_code", "ticket_tries")]

