@@ -54,7 +54,11 @@ class Repeat(ServiceAction):
 
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
         """Say it again, or that there is none."""
-        said = [event["data"]["custom"] for event in tracker.events if event.get("event") == "bot" and event["data"].get("custom")]
+        said = [
+            event["data"]["custom"]
+            for event in tracker.events
+            if event.get("event") == "bot" and event["data"].get("custom")
+        ]
         # A number and code are shown once; whoever asks again has the transcript.
         last = next((message for message in reversed(said) if message["kind"] != "ticket"), None)
         if last:

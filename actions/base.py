@@ -79,7 +79,7 @@ def texts() -> dict[str, Any]:
     return data
 
 
-def say(dispatcher: CollectingDispatcher, kind: str, text: str, **fields: Any) -> None:
+def say(dispatcher: CollectingDispatcher, kind: str, text: str, **fields: object) -> None:
     """Say one message of the contract."""
     dispatcher.utter_message(json_message={"kind": kind, "text": text, **fields})
 

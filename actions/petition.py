@@ -13,7 +13,17 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.exc import SQLAlchemyError
 
-from actions.base import Event, ServiceAction, actions_since_message, due_words, intent_of, say, text_of, texts, unit_words
+from actions.base import (
+    Event,
+    ServiceAction,
+    actions_since_message,
+    due_words,
+    intent_of,
+    say,
+    text_of,
+    texts,
+    unit_words,
+)
 from actions.danger import say_crisis
 from petitions import Draft, Filed, PetitionError, Route, file_petition, next_slot, read_message
 
@@ -31,7 +41,7 @@ _SIDE_CONFIDENCE = 0.45
 # Intents that want the last question again.
 _AGAIN_INTENTS = frozenset({"resume_petition", "repeat"})
 _TRIES = 3
-_SLOTS = ("petition_draft", "petition_key", "petition_read", "petition_outcome", "petition_tries")
+_SLOTS = ("petition_draft", "petition_key", "petition_outcome", "petition_tries")
 
 
 class ReadPetition(ServiceAction):
@@ -74,9 +84,7 @@ class ReadPetition(ServiceAction):
     def _route(self, draft: Draft) -> Route:
         return self.services.triage(draft.text)
 
-    def _events(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, kept: Draft, draft: Draft
-    ) -> list[Event]:
+    def _events(self, dispatcher: CollectingDispatcher, tracker: Tracker, kept: Draft, draft: Draft) -> list[Event]:
         tries = 0 if draft != kept else int(tracker.get_slot("petition_tries") or 0) + 1
         if tries == _TRIES:
             say(dispatcher, "notice", texts()["stuck"])

@@ -7,12 +7,25 @@ from typing import Any
 from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
+from sqlalchemy.orm import Session
 
-from actions.base import Event, ServiceAction, actions_since_message, due_words, intent_of, say, text_of, texts, unit_words
-from petitions import PetitionError, find_own_ticket, find_ticket, parse_reference, state_label, ticket_of
+from actions.base import (
+    Event,
+    ServiceAction,
+    actions_since_message,
+    due_words,
+    intent_of,
+    say,
+    text_of,
+    texts,
+    unit_words,
+)
+from petitions import Petition, PetitionError, find_own_ticket, find_ticket, parse_reference, state_label, ticket_of
 
 FORM = "ticket_form"
-_STAYING_INTENTS = frozenset({"track_ticket", "inform_detail", "correct_detail", "affirm", "deny", "repeat", "ask_reason"})
+_STAYING_INTENTS = frozenset(
+    {"track_ticket", "inform_detail", "correct_detail", "affirm", "deny", "repeat", "ask_reason"}
+)
 _TRIES = 3
 
 
@@ -81,13 +94,7 @@ class ShowTicket(ServiceAction):
         code = reference.code or tracker.get_slot("ticket_code")
         is_named = bool(number or code)
         with self.services.sessions() as session:
-            try:
-                if is_named:
-                    petition = find_ticket(session, number or "", code or "", now=self.services.clock())
-                else:
-                    petition = find_own_ticket(session, tracker.sender_id)
-            except PetitionError:
-                petition = None
+            petition = self._named(session, number, code) if is_named else find_own_ticket(session, tracker.sender_id)
             ticket = ticket_of(petition) if petition else None
         if ticket is None:
             sentence = texts()["ticket_not_found"] if is_named else texts()["ask"]["ticket_number"]
@@ -96,9 +103,13 @@ class ShowTicket(ServiceAction):
             say(dispatcher, "ticket_status", _progress(ticket), ticket=ticket)
         return [SlotSet(slot, None) for slot in ("ticket_number", "ticket_code", "ticket_tries")]
 
+    def _named(self, session: Session, number: str | None, code: str | None) -> Petition | None:
+        try:
+            return find_ticket(session, number or "", code or "", now=self.services.clock())
+        except PetitionError:
+            return None
+
 
 def _progress(ticket: dict[str, Any]) -> str:
     said = {"number": ticket["number"], "state": state_label(ticket["state"]), "unit": unit_words(ticket)}
     return str(texts()["ticket"]).format(**said, due=due_words(ticket["due"]))
-
-

@@ -1,5 +1,6 @@
 """Run Rasa for this product: on the loopback address, with its HTTP API closed."""
 
+# ruff: noqa: PLC0415 - Rasa is imported after the environment that it reads is set
 from __future__ import annotations
 
 import argparse
@@ -38,7 +39,7 @@ def check_action_results_quickly() -> None:
 
     validator = Draft202012Validator(RemoteAction.action_response_format_spec())
 
-    def validate(self: RemoteAction, result: object) -> bool:
+    def validate(_action: RemoteAction, result: object) -> bool:
         validator.validate(result)
         return True
 

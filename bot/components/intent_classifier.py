@@ -1,5 +1,6 @@
 """Which intent a message has: sentence vectors and characters together, with calibrated probabilities."""
 
+# ruff: noqa: ARG003 - Rasa passes these arguments by name
 from __future__ import annotations
 
 import re
@@ -32,9 +33,10 @@ _FILE = "classifier.joblib"
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class SentenceIntentClassifier(IntentClassifier, GraphComponent):
-    """A linear support vector machine on multilingual-e5-small sentence vectors, characters and words, its margins made chances.
+    """A linear support vector machine on sentence vectors, characters and words, its margins made chances.
 
-    DIET and Rasa's own logistic regression cannot use sentence vectors well (docs/understanding.md has the figures).
+    The vectors are those of multilingual-e5-small; DIET and Rasa's own logistic regression cannot use them well
+    (docs/understanding.md has the figures).
 
     Config:
         vector_weight: What unit-length sentence vectors are multiplied with.
@@ -65,7 +67,11 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
 
     @classmethod
     def create(
-        cls, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+        cls,
+        config: Dict[Text, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
     ) -> SentenceIntentClassifier:
         """An untrained classifier."""
         return cls(config, model_storage, resource)
@@ -93,7 +99,7 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> SentenceIntentClassifier:
         """The classifier as it was trained."""
         component = cls(config, model_storage, resource)

@@ -1,5 +1,6 @@
 """Chinese words for Rasa, whatever else stands between them."""
 
+# ruff: noqa: ARG003 - Rasa passes these arguments by name
 from __future__ import annotations
 
 import re
@@ -33,15 +34,19 @@ def simplify(text: Text) -> Text:
 class ChineseTokenizer(Tokenizer):
     """Words by jieba inside every run of letters and digits.
 
-    Rasa's own JiebaTokenizer returns spaces and punctuation as words and loses single-character messages. A message of signs
-    alone becomes one token, since Rasa refuses a text without any.
+    Rasa's own JiebaTokenizer returns spaces and punctuation as words and loses single-character messages. A message of
+    signs alone becomes one token, since Rasa refuses a text without any.
     """
 
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
         """The defaults that the base class asks for."""
-        return {"intent_tokenization_flag": False, "intent_split_symbol": "_", "token_pattern": None,
-                "prefix_separator_symbol": None}
+        return {
+            "intent_tokenization_flag": False,
+            "intent_split_symbol": "_",
+            "token_pattern": None,
+            "prefix_separator_symbol": None,
+        }
 
     @staticmethod
     def supported_languages() -> List[Text]:
@@ -50,7 +55,11 @@ class ChineseTokenizer(Tokenizer):
 
     @classmethod
     def create(
-        cls, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+        cls,
+        config: Dict[Text, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
     ) -> ChineseTokenizer:
         """A tokenizer; nothing is read from storage."""
         return cls(config)
