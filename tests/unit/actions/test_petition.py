@@ -1,0 +1,357 @@
+"""A petition is read message by message, read back, and filed once."""
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
+
+from actions.base import texts
+from actions.danger import Crisis, Emergency
+from actions.petition import ReadPetition, SubmitPetition
+from petitions import Petition
+from tests.unit.actions.fakes import FakeServices, Resident, kinds
+
+COVER = "白花洞路口的井盖松了,一过车就响,希望修好"
+EVERYTHING = "白花社区第二工业区昨晚有人乱倒垃圾,我叫李强,电话13800138000"
+SIDE = [
+    "ask_knowledge",
+    "ask_source",
+    "ask_reason",
+    "cancel_petition",
+    "track_ticket",
+    "handoff",
+    "nlu_fallback",
+    "out_of_scope",
+    "misuse",
+    "abuse",
+    "greet",
+    "thank",
+    "goodbye",
+    "ask_capability",
+    "emergency",
+    "crisis",
+]
+
+
+def asked(name):
+    return texts()["ask"][name]
+
+
+def draft_of(resident):
+    return resident.slots["petition_draft"]
+
+
+def petitions_of(services):
+    with services.sessions() as session:
+        return session.scalar(select(func.count()).select_from(Petition))
+
+
+def ready(services=None, sender="resident"):
+    """A resident whose petition only needs the last word."""
+    resident = Resident(services, sender)
+    assert kinds(resident.tells(EVERYTHING, "file_petition")) == ["confirm"]
+    return resident
+
+
+# ---- reading
+
+
+def test_the_first_message_is_the_matter_and_the_next_question_follows():
+    resident = Resident()
+    (message,) = resident.tells(COVER, "file_petition")
+    assert draft_of(resident)["petition_matter"] == COVER
+    assert draft_of(resident)["petition_community"] == "白花"
+    assert message["text"] == asked("contact")
+
+
+def test_a_message_without_a_matter_is_asked_for_it():
+    resident = Resident()
+    (message,) = resident.tells("我要反映一件事", "file_petition")
+    assert message["text"] == asked("matter")
+    assert draft_of(resident)["petition_matter"] is None
+
+
+def test_one_message_may_give_everything():
+    resident = ready()
+    draft = draft_of(resident)
+    assert draft["petition_community"] == "白花"
+    assert draft["petition_name"] == "李强"
+    assert draft["petition_phone"] == "13800138000"
+    assert draft["petition_occurred"] == "昨晚"
+    assert "13800138000" not in draft["petition_matter"]
+
+
+@pytest.mark.parametrize("intent", SIDE)
+def test_a_side_remark_goes_back_to_the_rules_and_changes_nothing(intent):
+    resident = Resident()
+    resident.tells(COVER, "file_petition")
+    before = dict(resident.slots)
+    assert resident.tells("顺便说一句别的", intent) is None
+    assert resident.slots == before
+
+
+def test_the_last_question_is_asked_again_after_a_side_remark():
+    resident = Resident()
+    (before,) = resident.tells(COVER, "file_petition")
+    resident.tells("你好", "greet")
+    resident.events.append({"event": "action", "name": "utter_greet"})
+    _, events = resident.run(ReadPetition)
+    assert [(event["name"], event["value"]) for event in events] == [("requested_slot", "petition_contact")]
+    assert before["text"] == asked("contact")
+
+
+def test_an_interrupting_message_is_not_read_into_the_draft():
+    resident = Resident()
+    resident.tells("楼上每天半夜拖桌子", "file_petition")
+    before = draft_of(resident)
+    resident.tells("碧眼社区今年做了什么", "ask_knowledge")
+    resident.events.append({"event": "action", "name": "action_answer"})
+    resident.run(ReadPetition)
+    assert draft_of(resident) == before
+
+
+def test_an_unsure_side_remark_is_read_as_an_answer():
+    resident = Resident()
+    resident.tells("楼上每天半夜拖桌子", "file_petition")
+    resident.tells("碧眼社区", "ask_knowledge", confidence=0.2)
+    assert draft_of(resident)["petition_community"] == "碧眼"
+
+
+@pytest.mark.parametrize(("text", "intent"), [("13800138000", "track_ticket"), ("匿名", "ask_reason")])
+def test_a_plain_answer_counts_whatever_its_intent_looks_like(text, intent):
+    resident = Resident()
+    resident.tells(COVER, "file_petition")
+    assert kinds(resident.tells(text, intent)) == ["confirm"]
+
+
+@pytest.mark.parametrize("intent", ["resume_petition", "repeat"])
+def test_going_on_asks_the_last_question_again(intent):
+    resident = Resident()
+    resident.tells(COVER, "file_petition")
+    before = draft_of(resident)
+    (message,) = resident.tells("接着来", intent)
+    assert message["text"] == asked("contact")
+    assert draft_of(resident) == before
+
+
+def test_the_key_of_a_petition_stays_and_the_next_one_has_another():
+    resident = Resident()
+    resident.tells(COVER, "file_petition")
+    key = resident.slots["petition_key"]
+    resident.tells("13800138000")
+    assert resident.slots["petition_key"] == key
+    resident.cancels()
+    resident.tells(COVER, "file_petition")
+    assert resident.slots["petition_key"] not in {None, key}
+
+
+def test_thanks_are_never_a_name():
+    resident = Resident()
+    resident.tells(COVER, "file_petition")
+    assert resident.tells("谢谢", "thank") is None
+    assert draft_of(resident)["petition_name"] is None
+
+
+def test_a_broken_phone_number_is_asked_for_again_in_other_words():
+    resident = Resident()
+    resident.tells(COVER, "file_petition")
+    (message,) = resident.tells("1380013800")
+    assert message["text"] == asked("contact_again")
+
+
+def test_the_third_try_in_vain_offers_a_person_once():
+    resident = Resident()
+    resident.tells(COVER, "file_petition")
+    said = [resident.tells("1380013") for _ in range(4)]
+    assert [kinds(messages) for messages in said] == [["prompt"], ["prompt"], ["notice", "prompt"], ["prompt"]]
+    assert "12345" in said[2][0]["text"]
+
+
+def test_success_forgets_the_tries_in_vain():
+    resident = Resident()
+    resident.tells("楼上每天半夜拖桌子", "file_petition")
+    resident.slots["petition_tries"] = 2
+    (message,) = resident.tells("碧眼社区")
+    assert message["text"] == asked("contact")
+    assert resident.slots["petition_tries"] == 0
+
+
+def test_an_ambiguous_place_is_asked_back_with_choices():
+    resident = Resident()
+    (message,) = resident.tells("新围有人夜里施工", "file_petition")
+    assert message["kind"] == "clarify"
+    choices = [button["text"] for button in message["buttons"]]
+    assert len(choices) > 1
+    resident.tells(choices[0])
+    assert draft_of(resident)["petition_choices"] == []
+    assert draft_of(resident)["petition_place"] != "新围"
+
+
+def test_a_place_that_nobody_knows_may_stay_open():
+    resident = Resident()
+    (message,) = resident.tells("楼上每天半夜拖桌子", "file_petition")
+    assert [button["text"] for button in message["buttons"]] == ["不清楚"]
+    (message,) = resident.tells("不清楚")
+    assert message["text"] == asked("contact")
+
+
+def test_a_legal_path_is_named_before_anything_else_is_asked():
+    resident = Resident()
+    (message,) = resident.tells("公司违法辞退我,我已经申请了劳动仲裁", "file_petition")
+    assert message["kind"] == "clarify"
+    assert "仲裁" in message["text"]
+    (message,) = resident.tells("仍要登记", "affirm")
+    assert message["text"] == asked("place")
+
+
+def test_a_place_outside_ends_the_petition_with_the_body_in_charge():
+    resident = Resident()
+    (message,) = resident.tells("南山区科技园的路灯坏了", "file_petition")
+    assert message["kind"] == "refusal"
+    assert "12345" in message["text"]
+    assert petitions_of(resident.services) == 0
+    assert draft_of(resident) is None
+
+
+def test_what_was_said_in_danger_is_part_of_the_petition():
+    resident = Resident()
+    resident.asks(Emergency, "楼道里煤气味很大", "emergency")
+    resident.tells("我要反映一件事", "file_petition")
+    assert draft_of(resident)["petition_matter"] == "楼道里煤气味很大"
+    assert resident.slots["danger_text"] is None
+
+
+def test_danger_and_matter_stand_together():
+    resident = Resident(danger_text="楼道里煤气味很大")
+    resident.tells("希望检查碧眼社区的管道", "file_petition")
+    assert draft_of(resident)["petition_matter"] == "楼道里煤气味很大。希望检查碧眼社区的管道"
+
+
+def test_a_question_without_answer_becomes_the_matter():
+    resident = Resident(knowledge_context={"unanswered": "碧眼社区的公厕什么时候修好"})
+    resident.tells("我想反映一下", "file_petition")
+    assert draft_of(resident)["petition_matter"] == "碧眼社区的公厕什么时候修好"
+
+
+def test_a_matter_of_its_own_is_kept_apart_from_an_older_question():
+    resident = Resident(knowledge_context={"unanswered": "碧眼社区的公厕什么时候修好"})
+    resident.tells(COVER, "file_petition")
+    assert draft_of(resident)["petition_matter"] == COVER
+
+
+def test_no_form_opens_on_despair_that_looks_a_little_like_a_petition():
+    resident = Resident(danger_text="我不想活了")
+    resident.asks(Crisis, "/crisis{}", "crisis")
+    messages = resident.tells("我真的好累啊", "file_petition", confidence=0.3)
+    assert kinds(messages) == ["crisis"]
+    assert draft_of(resident) is None
+    assert kinds(resident.tells(COVER, "file_petition")) == ["prompt"]
+
+
+# ---- reading back
+
+
+def test_the_petition_is_read_back_with_where_it_goes_and_why():
+    resident = Resident()
+    (message,) = resident.tells(EVERYTHING, "file_petition")
+    for words in ("乱倒垃圾", "白花社区第二工业区", "昨晚", "李强 13800138000", "白花社区群众诉求服务大厅", "一般"):
+        assert words in message["text"]
+    assert message["ticket"]["number"] is None
+    assert message["ticket"]["state"] == "draft"
+    assert [button["text"] for button in message["buttons"]] == ["确认提交", "取消登记"]
+
+
+def test_a_correction_is_read_back_again():
+    resident = ready()
+    (message,) = resident.tells("地点说错了,是碧眼社区,不是白花社区", "correct_detail")
+    assert message["kind"] == "confirm"
+    assert message["ticket"]["community"] == "碧眼"
+    assert petitions_of(resident.services) == 0
+
+
+def test_an_anonymous_petition_reads_back_no_name():
+    resident = Resident()
+    resident.tells("白花社区第二工业区昨晚有人乱倒垃圾", "file_petition")
+    (message,) = resident.tells("匿名")
+    assert "联系人:匿名" in message["text"]
+
+
+def test_an_accusation_shows_no_office_and_says_that_it_is_kept_apart():
+    resident = Resident()
+    resident.tells("白花社区书记收了包工头的红包", "file_petition")
+    (message,) = resident.tells("匿名")
+    assert message["ticket"]["level"] == "1"
+    assert (message["ticket"]["office"], message["ticket"]["community"]) == (None, None)
+    assert "专人办理" in message["text"]
+    assert "None" not in message["text"]
+    (message,) = resident.tells("确认提交", "affirm")
+    assert (message["ticket"]["office"], message["ticket"]["community"]) == (None, None)
+    assert "由光明区群众诉求服务大厅办理" in message["text"]
+
+
+# ---- filing
+
+
+def test_a_confirmed_petition_is_filed_and_forgotten():
+    resident = ready()
+    (message,) = resident.tells("确认提交", "affirm")
+    assert message["kind"] == "ticket"
+    assert message["ticket"]["number"] in message["text"]
+    assert "查询码:" in message["text"]
+    assert petitions_of(resident.services) == 1
+    kept = {name: value for name, value in resident.slots.items() if name.startswith("petition_")}
+    assert set(kept.values()) == {None}
+
+
+def test_the_same_key_files_once_and_shows_the_same_ticket():
+    resident = ready()
+    kept = dict(resident.slots)
+    first = resident.tells("确认提交", "affirm")
+    resident.slots = kept
+    assert resident.tells("确认提交", "affirm") == first
+    assert petitions_of(resident.services) == 1
+
+
+def broken_sessions():
+    raise OperationalError("INSERT", {}, Exception("disk is full"))
+
+
+def test_when_the_database_fails_the_draft_stays_and_goes_through_later():
+    services = FakeServices()
+    resident = ready(services)
+    key, sound = resident.slots["petition_key"], services.sessions
+    services.sessions = broken_sessions
+    (message,) = resident.tells("确认提交", "affirm")
+    assert message == {"kind": "notice", "text": texts()["not_saved"]}
+    services.sessions = sound
+    assert petitions_of(services) == 0
+    assert kinds(resident.tells("继续登记", "resume_petition")) == ["confirm"]
+    assert resident.slots["petition_key"] == key
+    assert kinds(resident.tells("确认提交", "affirm")) == ["ticket"]
+    assert petitions_of(services) == 1
+
+
+def test_what_petitions_refuses_is_told_in_its_own_words():
+    draft = {"petition_matter": "南山区的路灯坏了", "petition_is_confirmed": True}
+    resident = Resident(petition_key="k", petition_draft=draft)
+    resident.types("确认提交", "affirm")
+    (message,), _ = resident.run(SubmitPetition)
+    assert message["kind"] == "notice"
+    assert petitions_of(resident.services) == 0
+
+
+# ---- giving up
+
+
+def test_giving_up_forgets_what_was_typed():
+    resident = ready()
+    (message,) = resident.cancels()
+    assert message["text"] == texts()["cancelled"]
+    assert draft_of(resident) is None
+    assert petitions_of(resident.services) == 0
+
+
+def test_giving_up_before_a_matter_claims_nothing():
+    resident = Resident()
+    resident.tells("我要反映一件事", "file_petition")
+    (message,) = resident.cancels()
+    assert message["text"] == texts()["nothing_left"]
