@@ -46,9 +46,11 @@ class Quantity:
 
 def find_quantities(text: str) -> list[Quantity]:
     """All numbers in Arabic digits that carry a known unit, and ordinals such as 第五批 or 前二十名, in order."""
-    found = [_of_match(match) for match in _pattern().finditer(text)]
-    found += [_of_ordinal(match) for match in _ordinal().finditer(text)]
-    return sorted(found, key=lambda quantity: quantity.start)
+    ordinals = [ordinal for match in _ordinal().finditer(text) if (ordinal := _of_ordinal(match))]
+    # 第12位 is a rank and not also twelve people.
+    taken = {place for ordinal in ordinals for place in range(ordinal.start, ordinal.end)}
+    found = [_of_match(match) for match in _pattern().finditer(text) if match.start() not in taken]
+    return sorted([*ordinals, *found], key=lambda quantity: quantity.start)
 
 
 def arabic_years(text: str) -> str:
@@ -83,9 +85,12 @@ def _ordinal() -> re.Pattern[str]:
     )
 
 
-def _of_ordinal(match: re.Match[str]) -> Quantity:
+def _of_ordinal(match: re.Match[str]) -> Quantity | None:
     value, measure = match["value"] or match["place"], match["measure"] or ""
-    amount = Decimal(str(cn2an.cn2an(value, "smart")))
+    try:
+        amount = Decimal(str(cn2an.cn2an(value, "smart")))
+    except ValueError:  # 前百名, 第二三批: no single number
+        return None
     return Quantity(match[0], value, measure, measure, "rank", amount, match.start(), match.end())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 
 import jieba
 from pypinyin import Style, lazy_pinyin
@@ -29,10 +29,11 @@ class Words:
         return [word for word in self._cutter.lcut(text) if any(sign.isalnum() for sign in word)]
 
 
-@cache
+# Bounded, because what people type goes through it too.
+@lru_cache(maxsize=65_536)
 def sound(text: str) -> str:
     """How `text` sounds, for telling homophones: pinyin without tones, near sounds made one, `|` behind each sign."""
-    syllables = lazy_pinyin(text, style=Style.NORMAL, errors=lambda rest: list(rest))
+    syllables = lazy_pinyin(text, style=Style.NORMAL, errors="|".join)
     for heard, kept in _ALIKE:
         syllables = [syllable.replace(heard, kept) for syllable in syllables]
     return "".join(f"{syllable}|" for syllable in syllables)
