@@ -14,10 +14,10 @@ from knowledge.errors import KnowledgeError
 Status = Literal["achieved", "planned"]
 
 _CHAPTER = re.compile(r"^[一二三四五六七八九十]+、(?P<title>.{2,40})$")
-_PART = re.compile(r"^([((][一二三四五六七八九十]+[))])(?P<title>[^。]{2,80})。")
+_PART = re.compile(r"^([(（][一二三四五六七八九十]+[)）])(?P<title>[^。]{2,80})。")
 _YEAR = re.compile(r"(20\d\d)年")
-_SENTENCE = re.compile(r"[^。!?!?]+[。!?!?]?")
-_CLAUSE = re.compile(r"[^,,;;。!?!?]+")
+_SENTENCE = re.compile(r"[^。!?！？]+[。!?！？]?")
+_CLAUSE = re.compile(r"[^,;。!?，；！？]+")
 _LIMIT_CHARACTERS = 2_000_000
 
 
@@ -132,7 +132,7 @@ def _sentences(text: str) -> list[Sentence]:
         section = Section(chapter, part[1] + part["title"] if part else "", period, _status(status))
         begin = part.end() if part else 0
         for match in _SENTENCE.finditer(line.text, begin):
-            if match[0].strip() and match[0][-1] in "。!?!?":
+            if match[0].strip() and match[0][-1] in "。!?！？":
                 start = line.start + match.start()
                 span = Span(match[0], start, start + len(match[0]))
                 found.append(Sentence(span, section, tuple(_clauses(span))))

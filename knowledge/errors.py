@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -18,7 +17,7 @@ class KnowledgeError(Exception):
         fields: What the sentence of `texts.yml` names.
     """
 
-    def __init__(self, code: str, **fields: Any) -> None:
+    def __init__(self, code: str, **fields: object) -> None:
         super().__init__(_TEXTS[code].format(**fields))
         self.code = code
         self.fields = fields

@@ -19,7 +19,7 @@ _FULL_YEAR = re.compile(r"(?<!\d)(20\d\d)(?=年|的|还|要|会|计|打|准|年�
 _SHORT_YEAR = re.compile(r"(?<!\d)([12]\d)年(?!级|前|后|来|多)")
 _PLAN = re.compile("计划|打算|准备|目标|将会|将要|会不会|要不要|还会|争取|力争|安排|规划|下一步|接下来|未来")
 _YES_NO = re.compile("吗|是不是|有没有|对不对|对吧|没错吧|真的|是否|会不会|能不能|超过|过了?.成|不到")
-_SPLIT = re.compile("[,,;;。??!!、]|还有就是|另外|以及|顺便")
+_SPLIT = re.compile("[,;。?!、，；？！]|还有就是|另外|以及|顺便")
 _COMPARED = re.compile("(?:比|较|相比|对比)(?:起)?(?:前年|去年|上年|上一年|往年|20\\d\\d年)(?:同期)?")
 # Counts and question words that say which kind of answer is wanted, not what it is about.
 _ASKED = re.compile(

@@ -37,8 +37,8 @@ class Speller:
     def repair(self, text: str) -> str:
         """`text` with every stretch that is no word itself, but sounds or looks like one of the documents, put right.
 
-        Names and numbers stay: only stretches of Chinese signs are touched, never one that a dictionary knows or that shares
-        signs with a word of the documents.
+        Names and numbers stay: only stretches of Chinese signs are touched, never one that a dictionary knows or that
+        shares signs with a word of the documents.
         """
         taken = self._taken(text)
         for length in sorted(self._lengths, reverse=True):
