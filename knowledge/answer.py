@@ -30,7 +30,9 @@ _CHOICES = 4
 # Kinds of figure that no other kind can stand for.
 _EXACT_KINDS = frozenset({"money", "rate", "area", "people", "household", "firm", "flat", "weight", "length"})
 _LEANING = re.compile("^(?:那|那么|这|它|他们|她们|其中|还有|然后)|呢$|^(?:多少|几|第几|哪|在哪|是谁|排)")
-_BOTH = re.compile(r"(?P<first>[^,。?]{2,12}?)(?:和|跟|与|同|、)(?P<second>[^,。?]{2,12}?)(?P<rest>(?:各|分别|都)[^,。?]*)")
+_BOTH = re.compile(
+    r"(?P<first>[^,。?]{2,12}?)(?:和|跟|与|同|、)(?P<second>[^,。?]{2,12}?)(?P<rest>(?:各|分别|都)[^,。?]*)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,11 @@ class Context:
     terms: tuple[str, ...]
     asks: tuple[str, ...]
     year: str | None
+
+    @classmethod
+    def of(cls, question: Question) -> Self:
+        """What a later question may lean on."""
+        return cls(question.core, question.terms, tuple(sorted(question.asks)), question.year)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> Self | None:
@@ -124,7 +131,7 @@ class KnowledgeBase:
         if not question.terms and not question.places and context is None:
             return self._clarify(question)
         found: dict[int, tuple[float, Candidate, Question]] = {}
-        best = (0.0, None)
+        best: tuple[float, Candidate | None] = (0.0, None)
         for one in self._versions(text, question, context):
             chance, candidate = self._best(one)
             if candidate is None:
@@ -133,7 +140,7 @@ class KnowledgeBase:
             key = candidate.clause.sentence_start
             if chance >= ACCEPT and (key not in found or found[key][0] < chance):
                 found[key] = (chance, candidate, one)
-        kept = Context(question.core, question.terms, tuple(sorted(question.asks)), question.year)
+        kept = Context.of(question)
         if context and not question.terms:
             kept = replace(kept, terms=context.terms, core=context.core)
         if found:
@@ -141,7 +148,7 @@ class KnowledgeBase:
         return replace(self._refuse(best[1], best[0]), context=kept)
 
     def _versions(self, text: str, question: Question, context: Context | None) -> list[Question]:
-        """The message as a whole, each of its parts that asks by itself, and what it asks in the light of the one before."""
+        """The message as a whole, each of its parts that asks by itself, and it in the light of the one before."""
         versions = [question]
         if both := _BOTH.search(question.core):
             versions += [self.read(both[name] + both["rest"]) for name in ("first", "second")]
@@ -150,15 +157,7 @@ class KnowledgeBase:
             versions += [part for part in parts if part.terms and part.asks] if len(parts) > 1 else []
         versions = [replace(one, year=one.year or question.year) for one in versions]
         if context:
-            versions.append(
-                replace(
-                    question,
-                    core=f"{context.core} {question.core}",
-                    terms=tuple(dict.fromkeys((*context.terms, *question.terms))),
-                    asks=question.asks or frozenset(context.asks),
-                    year=question.year or context.year,
-                )
-            )
+            versions.append(lean_on(question, context))
         return [one for one in versions if one.terms or one.places]
 
     def _best(self, question: Question) -> tuple[float, Candidate | None]:
@@ -168,8 +167,8 @@ class KnowledgeBase:
         ranked = sorted(zip(chances, found, strict=True), key=lambda pair: -pair[0])
         if not ranked:
             return 0.0, None
-        chance, candidate = ranked[0]
-        return (float(chance) if self._is_allowed(question, candidate) else 0.0), candidate
+        allowed = ((float(chance), candidate) for chance, candidate in ranked if self._is_allowed(question, candidate))
+        return next(allowed, (0.0, ranked[0][1]))
 
     def _is_allowed(self, question: Question, candidate: Candidate) -> bool:
         """Another year, place, batch or kind of figure is never the answer, however alike the words are."""
@@ -213,9 +212,7 @@ class KnowledgeBase:
         """Figures of the kind asked for that stand elsewhere in the sentence, when the clause itself has none."""
         if not question.kinds:
             return []
-        return next(
-            (chosen for other in self.index.sentence_of(i) if (chosen := _asked_facts(question, other))), []
-        )
+        return next((chosen for other in self.index.sentence_of(i) if (chosen := _asked_facts(question, other))), [])
 
     def _refuse(self, candidate: Candidate | None, chance: float) -> Reply:
         texts = _texts()
@@ -246,6 +243,17 @@ class KnowledgeBase:
             for clause, fact in offered[::step][:_CHOICES]
         ]
         return Reply("clarify", texts["clarify"], buttons=buttons)
+
+
+def lean_on(question: Question, context: Context) -> Question:
+    """`question` with what it leaves out because the one before said it."""
+    return replace(
+        question,
+        core=f"{context.core} {question.core}",
+        terms=tuple(dict.fromkeys((*context.terms, *question.terms))),
+        asks=question.asks if question.kinds else question.asks | frozenset(context.asks),
+        year=question.year or context.year,
+    )
 
 
 def _leans(question: Question) -> bool:

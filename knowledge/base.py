@@ -7,16 +7,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import bm25s
 import numpy as np
 from numpy.typing import NDArray
+from spacy.language import Language
 
 from knowledge.document import Document, Status
 from knowledge.errors import KnowledgeError
 from knowledge.facts import Fact, facts_of_clause
 from knowledge.question import Lexicon
 from language.normalise import normalise
+from language.pipeline import NAME_LABELS
 from language.vectors import Encoder, Vectors
 from language.words import sound
 
@@ -41,6 +44,7 @@ class Clause:
         sentence_start: Offset of the sentence.
         sentence_end: Offset behind it.
         facts: Its figures.
+        names: Places, bodies and people that it names.
     """
 
     text: str
@@ -56,10 +60,11 @@ class Clause:
     sentence_start: int
     sentence_end: int
     facts: tuple[Fact, ...]
+    names: tuple[str, ...]
 
 
-def clauses_of(documents: Sequence[Document]) -> list[Clause]:
-    """All clauses of all documents, in order."""
+def clauses_of(documents: Sequence[Document], pipeline: Language) -> list[Clause]:
+    """All clauses of all documents, in order, their names found by `pipeline`."""
     clauses: list[Clause] = []
     for document in documents:
         for sentence in document.sentences:
@@ -79,6 +84,7 @@ def clauses_of(documents: Sequence[Document]) -> list[Clause]:
                         sentence_start=sentence.span.start,
                         sentence_end=sentence.span.end,
                         facts=tuple(facts_of_clause(span, len(clauses), document.not_facts)),
+                        names=tuple(name.text for name in pipeline(span.text).ents if name.label_ in NAME_LABELS),
                     )
                 )
     return clauses
@@ -126,9 +132,9 @@ class Index:
         self._rarity = _rarity([set(row) for row in tokens])
 
     @classmethod
-    def build(cls, documents: Sequence[Document], lexicon: Lexicon, encoder: Encoder) -> Index:
+    def build(cls, documents: Sequence[Document], lexicon: Lexicon, encoder: Encoder, pipeline: Language) -> Index:
         """Read documents into an index; encodes every clause, sentence and word once."""
-        clauses = clauses_of(documents)
+        clauses = clauses_of(documents, pipeline)
         vectors = {
             "clauses": encoder.encode([normalise(clause.text) for clause in clauses]),
             "sentences": encoder.encode([normalise(clause.sentence) for clause in clauses]),
@@ -140,7 +146,7 @@ class Index:
         """Write all that cannot be computed quickly."""
         rows = [asdict(clause) for clause in self.clauses]
         (folder / "clauses.json").write_text(json.dumps(rows, ensure_ascii=False, indent=0), encoding="utf-8")
-        np.savez(folder / "vectors.npz", **self.vectors)
+        np.savez(folder / "vectors.npz", allow_pickle=False, **self.vectors)
 
     @classmethod
     def load(cls, folder: Path, lexicon: Lexicon) -> Index:
@@ -151,7 +157,7 @@ class Index:
         """
         try:
             rows = json.loads((folder / "clauses.json").read_text(encoding="utf-8"))
-            clauses = [Clause(**{**row, "facts": tuple(Fact(**fact) for fact in row["facts"])}) for row in rows]
+            clauses = [_clause(row) for row in rows]
             with np.load(folder / "vectors.npz") as vectors:
                 return cls(clauses, lexicon, {name: vectors[name] for name in ("clauses", "sentences", "words")})
         except FileNotFoundError as error:
@@ -195,6 +201,11 @@ class Index:
         words = self.lexicon.words(text)
         pairs = [word[i : i + 2] for word in words if len(word) > 2 for i in range(len(word) - 1)]
         return words + pairs
+
+
+def _clause(row: dict[str, Any]) -> Clause:
+    facts = tuple(Fact(**fact) for fact in row["facts"])
+    return Clause(**{**row, "facts": facts, "names": tuple(row["names"])})
 
 
 def vocabulary_of(clauses: Sequence[Clause], lexicon: Lexicon) -> list[str]:

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from spacy.language import Language
+
 from knowledge.base import Index
 from knowledge.document import Document, read_document
 from knowledge.errors import KnowledgeError
@@ -38,6 +40,7 @@ def build(
     target: Path,
     places: Iterable[str],
     encoder: Encoder,
+    pipeline: Language,
     report: Callable[[str, int], None],
     sources: Path = SOURCES,
 ) -> Index:
@@ -48,7 +51,7 @@ def build(
     """
     documents = read_sources(sources)
     report("documents", len(documents))
-    index = Index.build(documents, Lexicon(places), encoder)
+    index = Index.build(documents, Lexicon(places), encoder, pipeline)
     report("clauses", len(index.clauses))
     if found := list(problems(documents, index)):
         raise KnowledgeError("does_not_hold", count=len(found), first=found[0])

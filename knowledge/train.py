@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from knowledge.base import Clause
+from knowledge.answer import Context, KnowledgeBase, lean_on
 from knowledge.document import Document
 from knowledge.verify import NAMES, Candidate, Verifier
 
@@ -48,27 +49,34 @@ class Figures:
     refused: float
 
 
-def training_rows(folder: Path = _FOLDER) -> Iterator[tuple[str, str | None]]:
-    """Every written question with the quote that answers it, None where nothing does."""
+def training_rows(folder: Path = _FOLDER) -> Iterator[tuple[str, str | None, str | None]]:
+    """Every written question, the quote that answers it or None where nothing does, and the question before it, if any."""
     for row in yaml.safe_load((folder / "answerable.yml").read_text(encoding="utf-8")):
-        yield row["q"], row["quote"]
+        yield row["q"], row["quote"], None
     for row in yaml.safe_load((folder / "unanswerable.yml").read_text(encoding="utf-8")):
-        yield row["q"], None
+        yield row["q"], None, None
+    for dialogue in yaml.safe_load((folder / "followups.yml").read_text(encoding="utf-8")):
+        for before, row in pairwise(dialogue):
+            yield row["q"], row["quote"], before["q"]
+
+
+def training_examples(base: KnowledgeBase, document: Document) -> Iterator[Example]:
+    """Every written question with its labelled candidates; one that leans on another is read in its light."""
+    for text, quote, before in training_rows():
+        question = base.read(text)
+        if before is not None:
+            question = lean_on(question, Context.of(base.read(before)))
+        yield label(text, quote, base.candidates(question), document)
 
 
 def label(text: str, quote: str | None, found: list[Candidate], document: Document) -> Example:
     """What is right among the candidates of one question."""
     start = document.text.find(quote) if quote else -1
     end = start + len(quote or "")
-    right = [_touches(one.clause.start, one.clause.end, one.clause, document, start, end) for one in found]
-    near = [
-        _touches(one.clause.sentence_start, one.clause.sentence_end, one.clause, document, start, end) for one in found
-    ]
+    here = [one.clause if start >= 0 and one.clause.document == document.id else None for one in found]
+    right = [clause is not None and clause.start < end and start < clause.end for clause in here]
+    near = [clause is not None and clause.sentence_start < end and start < clause.sentence_end for clause in here]
     return Example(text, quote is not None, found, np.array(right, dtype=bool), np.array(near, dtype=bool))
-
-
-def _touches(begin: int, stop: int, clause: Clause, document: Document, start: int, end: int) -> bool:
-    return start >= 0 and clause.document == document.id and begin < end and start < stop
 
 
 def fit(examples: Iterable[Example]) -> Verifier:
@@ -76,13 +84,13 @@ def fit(examples: Iterable[Example]) -> Verifier:
     # Needed for training alone: the running product carries no scikit-learn.
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
-    rows = [(one.features, right) for example in examples for one, right in zip(example.candidates, example.right, strict=True)]
-    features = np.stack([row for row, _ in rows])
+    known = list(examples)
+    features = np.stack([one.features for example in known for one in example.candidates])
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale == 0] = 1.0
     blank = Verifier(NAMES, mean, scale, np.zeros(0, dtype=np.float32), 0.0)
     model = LogisticRegression(C=_REGULARISATION, max_iter=3000)
-    model.fit(blank.products(features), [right for _, right in rows])
+    model.fit(blank.products(features), np.concatenate([example.right for example in known]))
     return Verifier(NAMES, mean, scale, model.coef_[0].astype(np.float32), float(model.intercept_[0]))
 
 
@@ -95,8 +103,8 @@ def cross_validate(examples: list[Example], threshold: float) -> tuple[Figures, 
         for example in examples[fold::_FOLDS]:
             scores = verifier.chances(example.candidates)
             chances += [(float(score), bool(right)) for score, right in zip(scores, example.right, strict=True)]
-            best = int(scores.argmax()) if len(scores) else -1
-            outcomes.append((example.is_answerable, float(scores[best]) if len(scores) else 0.0, best >= 0 and bool(example.near[best])))
+            score, near = max(zip(scores, example.near, strict=True), key=lambda pair: pair[0], default=(0.0, False))
+            outcomes.append((example.is_answerable, float(score), bool(near)))
     return _figures(outcomes, threshold), chances
 
 

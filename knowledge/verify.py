@@ -37,7 +37,7 @@ NAMES = (
     "cos_clause", "cos_sentence", "cos_clause_behind", "words", "words_behind", "cover_clause", "cover_sentence",
     "cover_pair", "cover_all", "worst_clause", "worst_sentence", "worst_pair", "terms", "kind_right", "kind_wrong",
     "kind_none", "kind_beside", "count_right", "count_none", "no_figure_asked", "year_right", "year_wrong",
-    "year_unknown", "plan_match", "plan_mismatch", "yes_no", "list", "names_given", "names_missing", "ordinal_wrong",
+    "year_unknown", "plan_match", "plan_mismatch", "yes_no", "list", "names_given", "names_missing", "place_given", "place_not_given", "ordinal_wrong",
     "figure_same", "figure_other", "explained", "place_missing", *BEYOND,
 )  # fmt: skip
 
@@ -120,7 +120,7 @@ class _Term:
 
 
 def _coverage(terms: Sequence[_Term], index: Index, i: int) -> list[float]:
-    """How far the words of the question are found in the clause, with the one before it, in its sentence and its heading."""
+    """How far the words of the question are found in clause, clause with the one before, sentence and heading."""
     pair = index.before(i)
     rows = []
     for term in terms:
@@ -143,8 +143,9 @@ def _fit(question: Question, index: Index, i: int) -> list[float]:
     near = {kind for one in wanted for kind in _NEAR_KINDS.get(one, frozenset({one}))}
     counted = "count" in question.asks and not wanted
     named = "names" in question.asks
-    gives_names = any(sign in clause.text for sign in "、“")
-    ordinals = {figure.text for figure in question.figures if figure.kind == "rank"}
+    gives_names = bool(clause.names) or any(sign in clause.text for sign in "、“")
+    placed = "place" in question.asks
+    ordinals = {figure.amount for figure in question.figures if figure.kind == "rank" and figure.measure}
     figures = {str(figure.amount.normalize()) for figure in question.figures if figure.kind != "rank"}
     amounts = {fact.amount for fact in clause.facts}
     return [
@@ -164,7 +165,9 @@ def _fit(question: Question, index: Index, i: int) -> list[float]:
         float("list" in question.asks),
         float(named and gives_names),
         float(named and not gives_names),
-        float(any(ordinal not in clause.text for ordinal in ordinals)),
+        float(placed and bool(clause.names)),
+        float(placed and not clause.names),
+        float(bool(ordinals) and not {str(one.normalize()) for one in ordinals} & amounts),
         float(bool(figures & amounts)),
         float(bool(figures) and not figures & amounts),
     ]
@@ -186,7 +189,7 @@ def _explained(question: Question, index: Index, i: int) -> float:
 class Verifier:
     """The chance that a candidate answers: logistic regression on the features and on their products in pairs.
 
-    Trained by `knowledge.train`, kept as numbers in `verifier.json`, so that the running product needs no training library.
+    Trained by `knowledge.train`, kept as numbers in `verifier.json`: the running product needs no training library.
     """
 
     names: tuple[str, ...]
@@ -204,12 +207,19 @@ class Verifier:
         """
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            rows = [np.array(data[name], dtype=np.float32) for name in ("mean", "scale", "weights")]
+            mean, scale, weights = (np.array(data[name], dtype=np.float32) for name in ("mean", "scale", "weights"))
         except (OSError, ValueError, KeyError) as error:
             raise KnowledgeError("broken", path=path.name) from error
         if tuple(data["names"]) != NAMES:
             raise KnowledgeError("broken", path=path.name)
-        return cls(NAMES, *rows, float(data["bias"]))
+        return cls(NAMES, mean, scale, weights, float(data["bias"]))
+
+    @classmethod
+    def blank(cls) -> Verifier:
+        """One that has learnt nothing, for training."""
+        size = len(NAMES)
+        zeros = np.zeros(size + size * (size - 1) // 2, dtype=np.float32)
+        return cls(NAMES, np.zeros(size, dtype=np.float32), np.ones(size, dtype=np.float32), zeros, 0.0)
 
     def save(self, path: Path = _MODEL) -> None:
         """Keep it as numbers."""

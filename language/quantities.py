@@ -89,7 +89,7 @@ def _of_ordinal(match: re.Match[str]) -> Quantity | None:
     value, measure = match["value"] or match["place"], match["measure"] or ""
     try:
         amount = Decimal(str(cn2an.cn2an(value, "smart")))
-    except ValueError:  # 前百名, 第二三批: no single number
+    except (ValueError, KeyError):  # 前百名: no number that cn2an knows
         return None
     return Quantity(match[0], value, measure, measure, "rank", amount, match.start(), match.end())
 

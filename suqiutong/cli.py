@@ -163,6 +163,14 @@ def check_knowledge() -> None:
     typer.echo(f"{count} facts hold")
 
 
+@knowledge.command("train")
+def train_knowledge() -> None:
+    """Train the verifier on the written questions (a few minutes) and show its figures as JSON."""
+    from suqiutong import corpus
+
+    _print_json(corpus.train_verifier(Services(read_settings()), _report))
+
+
 @schema.command("upgrade")
 def upgrade_schema(revision: Annotated[str, typer.Argument(help="A revision.")] = "head") -> None:
     """Bring the schema up to a revision, by default the newest."""

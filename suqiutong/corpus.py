@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
+from knowledge import KnowledgeBase, train
+from knowledge.answer import ACCEPT
 from knowledge.base import Index
 from knowledge.build import build, fact_rows, problems, read_sources
 from knowledge.question import Lexicon
+from knowledge.verify import Verifier
+from suqiutong.errors import CommandError
 from suqiutong.freshness import KNOWLEDGE_INPUTS, STAMP, digest, write_stamp
 from suqiutong.wiring import Services
 
@@ -20,6 +25,7 @@ def build_knowledge(services: Services, report: Callable[[str], None]) -> None:
         folder,
         services.jurisdiction.place_names,
         services.encoder,
+        services.pipeline,
         lambda what, count: report(f"  {what}: {count}"),
     )
     write_stamp(folder / STAMP, value)
@@ -38,3 +44,19 @@ def check_knowledge(services: Services) -> tuple[int, list[str]]:
 
 def _index(services: Services) -> Index:
     return Index.load(services.settings.knowledge_folder, Lexicon(services.jurisdiction.place_names))
+
+
+def train_verifier(services: Services, report: Callable[[str], None]) -> dict[str, float]:
+    """Train the verifier on the written questions, put it in place, and return its figures on questions left out in turn.
+
+    Raises:
+        CommandError: scikit-learn, which only training needs, is not installed.
+    """
+    if find_spec("sklearn") is None:
+        raise CommandError("scikit-learn is not installed: the development lock brings it")
+    base = KnowledgeBase(_index(services), services.encoder, Verifier.blank())
+    examples = list(train.training_examples(base, read_sources()[0]))
+    report(f"  questions: {len(examples)}")
+    figures, _ = train.cross_validate(examples, ACCEPT)
+    train.fit(examples).save()
+    return train.describe(figures)

@@ -15,6 +15,8 @@ from suqiutong.database import make_engine
 from suqiutong.settings import Settings, read_secret
 
 if TYPE_CHECKING:
+    from spacy.language import Language
+
     from jurisdiction import Jurisdiction
     from knowledge import KnowledgeBase
     from language.danger import Danger
@@ -53,6 +55,13 @@ class Services:
         from knowledge import KnowledgeBase
 
         return KnowledgeBase.load(self.settings.knowledge_folder, self.jurisdiction.place_names, self.encoder)
+
+    @cached_property
+    def pipeline(self) -> Language:
+        """Words, names and quantities."""
+        from language.pipeline import build_pipeline
+
+        return build_pipeline(self.settings.base_pipeline, self.jurisdiction.place_names)
 
     @cached_property
     def knowledge(self) -> KnowledgeBase | None:
