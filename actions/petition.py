@@ -62,7 +62,7 @@ class ReadPetition(ServiceAction):
             return []
         if is_sure and intent in _AGAIN_INTENTS:
             return [SlotSet("petition_tries", 0), SlotSet("requested_slot", self._next(kept))]
-        draft = read_message(kept, text_of(tracker), requested, self.services.jurisdiction)
+        draft = _with_place_moved(kept, read_message(kept, text_of(tracker), requested, self.services.jurisdiction))
         if is_first:
             draft = _with_what_was_said_before(draft, tracker)
         if is_first and tracker.get_slot("in_crisis") and intent == "file_petition" and confidence < _SIDE_CONFIDENCE:
@@ -270,12 +270,21 @@ def _contact(draft: Draft) -> str:
     return " ".join(filter(None, (draft.name, draft.phone))) or str(words["unknown"])
 
 
+def _with_place_moved(kept: Draft, draft: Draft) -> Draft:
+    """`draft` whose matter names the corrected place too: two places would leave the hall undecided."""
+    if draft.matter is None or kept.place is None or draft.place in {None, kept.place}:
+        return draft
+    return replace(draft, matter=draft.matter.replace(kept.place, str(draft.place)))
+
+
 def _with_what_was_said_before(draft: Draft, tracker: Tracker) -> Draft:
     """A petition that begins after a danger or an unanswered question is about these."""
     danger: str | None = tracker.get_slot("danger_text")
-    question: str | None = (tracker.get_slot("knowledge_context") or {}).get("unanswered")
+    asked: Mapping[str, Any] = tracker.get_slot("knowledge_context") or {}
+    question: str | None = asked.get("unanswered")
     if danger:
         return replace(draft, matter="。".join(filter(None, (danger, draft.matter))))
-    if draft.matter is None and question:
+    # The button under an answer that could not be given stands for its question.
+    if question and (draft.matter is None or text_of(tracker) in asked.get("offers", ())):
         return replace(draft, matter=question)
     return draft

@@ -19,6 +19,7 @@ from tests.unit.channels.fakes import ANSWER, NOW, memory_sessions
 
 CITATION = ANSWER["citations"][0]
 KNOWN = "招聘会"
+OFFER = {"title": "登记成咨询", "text": "帮我登记一个咨询"}
 ASKS_BACK = Reply("clarify", "您问的是哪一项？")
 
 
@@ -39,7 +40,7 @@ class FakeKnowledge:
         if KNOWN in text:
             fields = {name: ANSWER[name] for name in ("text", "citations", "facts", "buttons")}
             return Reply("answer", **fields, context=about)
-        return ASKS_BACK if text == "那个呢" else Reply("no_answer", "报告里没有写。", context=about)
+        return ASKS_BACK if text == "那个呢" else Reply("no_answer", "报告里没有写。", buttons=[OFFER], context=about)
 
 
 @dataclass

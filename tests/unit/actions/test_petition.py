@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
+from actions.answering import Answer
 from actions.base import texts
 from actions.danger import Crisis, Emergency
 from actions.petition import ReadPetition, SubmitPetition
@@ -232,6 +233,13 @@ def test_a_question_without_answer_becomes_the_matter():
     assert draft_of(resident)["petition_matter"] == "碧眼社区的公厕什么时候修好"
 
 
+def test_the_button_under_a_question_without_answer_stands_for_the_question():
+    resident = Resident()
+    (message,) = resident.asks(Answer, "碧眼社区的公厕什么时候修好")
+    resident.tells(message["buttons"][0]["text"], "file_petition")
+    assert draft_of(resident)["petition_matter"] == "碧眼社区的公厕什么时候修好"
+
+
 def test_a_matter_of_its_own_is_kept_apart_from_an_older_question():
     resident = Resident(knowledge_context={"unanswered": "碧眼社区的公厕什么时候修好"})
     resident.tells(COVER, "file_petition")
@@ -265,6 +273,7 @@ def test_a_correction_is_read_back_again():
     (message,) = resident.tells("地点说错了,是碧眼社区,不是白花社区", "correct_detail")
     assert message["kind"] == "confirm"
     assert message["ticket"]["community"] == "碧眼"
+    assert "白花" not in message["text"]
     assert petitions_of(resident.services) == 0
 
 
