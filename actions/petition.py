@@ -181,7 +181,7 @@ class AskConfirmed(ServiceAction):
             category="—".join(route.category),
             unit=words["restricted"].format(unit=unit) if route.is_restricted else unit,
             priority=texts()["priorities"][route.priority],
-            reasons=";".join(route.reasons),
+            reasons="；".join(route.reasons),
         )
         ticket = {**route.to_json(), "number": None, "state": "draft", "due": []}
         say(dispatcher, "confirm", text, ticket=ticket, buttons=words["buttons"])

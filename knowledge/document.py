@@ -86,7 +86,7 @@ def read_document(path: Path) -> Document:
         title=about["title"],
         text=text,
         published_on=str(about["published_on"]),
-        not_facts=tuple(about.get("not_facts", ())),
+        not_facts=tuple(about.get("not_facts") or ()),
         sentences=tuple(_sentences(text)),
     )
 
@@ -108,7 +108,7 @@ def _read(path: Path) -> str:
 def _describe(path: Path) -> dict[str, Any]:
     try:
         about = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise KnowledgeError("no_description", path=path.name) from error
     for field in ("title", "published_on"):
         if not isinstance(about, dict) or field not in about:

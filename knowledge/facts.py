@@ -69,9 +69,11 @@ def facts_of_clause(clause: Span, index: int, not_facts: tuple[str, ...]) -> lis
 def _indicator(clause: str, quantity: Quantity, quantities: list[Quantity]) -> str:
     """The words that say what is counted: those before the figure, or behind it where none stand before it."""
     before = [other.end for other in quantities if other.end <= quantity.start]
-    after = [other.start for other in quantities if other.start >= quantity.end]
+    after = [other for other in quantities if other.start >= quantity.end]
     left = _EDGE.sub("", clause[max(before, default=0) : quantity.start])
-    right = _EDGE.sub("", clause[quantity.end : min(after, default=len(clause))])
+    # 36户7096平方米安置房: what stands behind the second figure says what both count.
+    gaps = zip([quantity.end, *(other.end for other in after)], [*(other.start for other in after), None], strict=True)
+    right = next((words for start, end in gaps if (words := _EDGE.sub("", clause[start:end]))), "")
     return left + right if _BARE.match(left) else left
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import accumulate
 
 import jieba
 
+from language.personal import find_personal
 from language.words import sound
 
 # Numerals and question words: a stretch with one of them means what it says.
@@ -40,17 +42,22 @@ class Speller:
         Names and numbers stay: only stretches of Chinese signs are touched, never one that a dictionary knows or that
         shares signs with a word of the documents.
         """
-        taken = self._taken(text)
+        taken, edges = self._taken(text), _edges(text)
         for length in sorted(self._lengths, reverse=True):
             for start in range(len(text) - length + 1):
+                # Two signs that sound right are mere chance where one of them begins or ends another word: 刚|位于.
+                if length == 2 and not {start, start + 2} <= edges:
+                    continue
                 if not any(taken[start : start + length]) and (right := self._right(text[start : start + length])):
                     text = text[:start] + right + text[start + length :]
                     taken[start : start + length] = [True] * length
         return text
 
     def _taken(self, text: str) -> list[bool]:
-        """For each sign, whether it is part of a word of the documents."""
+        """For each sign, whether it is part of a word of the documents or of the resident's own name."""
         taken = [False] * len(text)
+        for name in find_personal(text):
+            taken[name.start : name.end] = [True] * (name.end - name.start)
         for length in self._lengths:
             for start in range(len(text) - length + 1):
                 if text[start : start + length] in self._words:
@@ -67,6 +74,11 @@ class Speller:
             if (right := self._by_gap.get((stretch[:k], len(stretch), stretch[k + 1 :]))) is not None:
                 return right
         return None
+
+
+def _edges(text: str) -> set[int]:
+    """Where the dictionary's words begin and end."""
+    return {0, *accumulate(map(len, jieba.dt.lcut(text, HMM=False)))}
 
 
 def _is_repairable(sign: str) -> bool:

@@ -50,7 +50,7 @@ class Figures:
 
 
 def training_rows(folder: Path = _FOLDER) -> Iterator[tuple[str, str | None, str | None]]:
-    """Every written question, the quote that answers it or None where nothing does, and the question before it, if any."""
+    """Every written question, the quote that answers it (None: nothing does), and the question before it, if any."""
     for row in yaml.safe_load((folder / "answerable.yml").read_text(encoding="utf-8")):
         yield row["q"], row["quote"], None
     for row in yaml.safe_load((folder / "unanswerable.yml").read_text(encoding="utf-8")):

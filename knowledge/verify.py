@@ -37,8 +37,8 @@ NAMES = (
     "cos_clause", "cos_sentence", "cos_clause_behind", "words", "words_behind", "cover_clause", "cover_sentence",
     "cover_pair", "cover_all", "worst_clause", "worst_sentence", "worst_pair", "terms", "kind_right", "kind_wrong",
     "kind_none", "kind_beside", "count_right", "count_none", "no_figure_asked", "year_right", "year_wrong",
-    "year_unknown", "plan_match", "plan_mismatch", "yes_no", "list", "names_given", "names_missing", "place_given", "place_not_given", "ordinal_wrong",
-    "figure_same", "figure_other", "explained", "place_missing", *BEYOND,
+    "year_unknown", "plan_match", "plan_mismatch", "yes_no", "list", "names_given", "names_missing", "place_given",
+    "place_not_given", "ordinal_wrong", "figure_same", "figure_other", "explained", "place_missing", *BEYOND,
 )  # fmt: skip
 
 

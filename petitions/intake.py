@@ -124,7 +124,8 @@ class _Reading:
         if self._requested == "legal_seen":
             is_agreed = self._matches("still_files") and not self._matches("cancel")
             return replace(self._draft, legal_seen=True) if is_agreed else self._draft
-        if self._is_question() or self._matches("cancel"):
+        # Who gives a name or a phone answers, whatever else the message asks.
+        if (self._is_question() and not self._personal) or self._matches("cancel"):
             return self._draft
         new = self._with_contact(self._draft)
         new = self._with_time(new)

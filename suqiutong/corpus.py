@@ -47,7 +47,7 @@ def _index(services: Services) -> Index:
 
 
 def train_verifier(services: Services, report: Callable[[str], None]) -> dict[str, float]:
-    """Train the verifier on the written questions, put it in place, and return its figures on questions left out in turn.
+    """Train the verifier on the written questions, put it in place; its figures on questions left out in turn.
 
     Raises:
         CommandError: scikit-learn, which only training needs, is not installed.
