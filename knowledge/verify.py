@@ -208,11 +208,12 @@ class Verifier:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             mean, scale, weights = (np.array(data[name], dtype=np.float32) for name in ("mean", "scale", "weights"))
-        except (OSError, ValueError, KeyError) as error:
+            names, bias = tuple(data["names"]), float(data["bias"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise KnowledgeError("broken", path=path.name) from error
-        if tuple(data["names"]) != NAMES:
+        if names != NAMES:
             raise KnowledgeError("broken", path=path.name)
-        return cls(NAMES, mean, scale, weights, float(data["bias"]))
+        return cls(names, mean, scale, weights, bias)
 
     @classmethod
     def blank(cls) -> Verifier:
@@ -237,5 +238,6 @@ class Verifier:
         if not found:
             return np.zeros(0, dtype=np.float32)
         score = self.products(np.stack([one.features for one in found])) @ self.weights + self.bias
-        chances: Features = 1 / (1 + np.exp(-score))
+        # Beyond 30 the chance is 0 or 1 to seven digits, and exp would overflow.
+        chances: Features = 1 / (1 + np.exp(-np.clip(score, -30, 30)))
         return chances

@@ -1,7 +1,5 @@
 """Sentence vectors: shape, length, nearness, and a bounded memory."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -10,8 +8,8 @@ from language.vectors import SentenceEncoder
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Iterator[SentenceEncoder]:
-    yield SentenceEncoder()
+def encoder() -> SentenceEncoder:
+    return SentenceEncoder()
 
 
 def test_one_row_of_unit_length_a_text(encoder: SentenceEncoder) -> None:
