@@ -27,6 +27,10 @@ types: ## Check types.
 bench: setup ## Measure the answer times of the running product.
 	@.venv/bin/python scripts/bench.py
 
+.PHONY: bench-understanding
+bench-understanding: setup ## Compare intent classifiers on the training data (docs/understanding.md).
+	@scripts/bench_understanding.sh
+
 lock: setup ## Pin every package anew.
 	@scripts/lock.sh
 

@@ -25,6 +25,7 @@ from actions.base import (
     unit_words,
 )
 from actions.danger import say_crisis
+from jurisdiction import Jurisdiction
 from petitions import Draft, Filed, PetitionError, Route, file_petition, next_slot, read_message
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,8 @@ class ReadPetition(ServiceAction):
             return []
         if is_sure and intent in _AGAIN_INTENTS:
             return [SlotSet("petition_tries", 0), SlotSet("requested_slot", self._next(kept))]
-        draft = _with_place_moved(kept, read_message(kept, text_of(tracker), requested, self.services.jurisdiction))
+        draft = read_message(kept, text_of(tracker), requested, self.services.jurisdiction)
+        draft = _with_place_moved(kept, draft, self.services.jurisdiction)
         if is_first:
             draft = _with_what_was_said_before(draft, tracker)
         if is_first and tracker.get_slot("in_crisis") and intent == "file_petition" and confidence < _SIDE_CONFIDENCE:
@@ -270,11 +272,12 @@ def _contact(draft: Draft) -> str:
     return " ".join(filter(None, (draft.name, draft.phone))) or str(words["unknown"])
 
 
-def _with_place_moved(kept: Draft, draft: Draft) -> Draft:
-    """`draft` whose matter names the corrected place too: two places would leave the hall undecided."""
-    if draft.matter is None or kept.place is None or draft.place in {None, kept.place}:
+def _with_place_moved(kept: Draft, draft: Draft, jurisdiction: Jurisdiction) -> Draft:
+    """`draft` whose matter names the corrected place too: two communities would leave the hall undecided."""
+    if not (draft.matter and kept.community and draft.community and draft.community != kept.community):
         return draft
-    return replace(draft, matter=draft.matter.replace(kept.place, str(draft.place)))
+    old, new = (jurisdiction.locate(str(place)).words for place in (kept.place, draft.place))
+    return replace(draft, matter=draft.matter.replace(old, new)) if old else draft
 
 
 def _with_what_was_said_before(draft: Draft, tracker: Tracker) -> Draft:

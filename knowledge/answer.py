@@ -274,7 +274,10 @@ def _verdict(question: Question, chosen: Sequence[Fact]) -> str:
     said = {str(figure.amount.normalize()) for figure in question.figures if figure.kind in kinds}
     if not said or not question.is_yes_no:
         return ""
-    return str(_texts()["verdict_same" if said & {fact.amount for fact in chosen} else "verdict_other"])
+    right = said & {fact.amount for fact in chosen}
+    if right and right != said:  # one of two figures; the document's own words tell them apart
+        return ""
+    return str(_texts()["verdict_same" if right else "verdict_other"])
 
 
 def _bold(clause: Clause, chosen: Sequence[Fact]) -> str:

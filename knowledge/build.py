@@ -63,7 +63,12 @@ def build(
         shutil.rmtree(old, ignore_errors=True)
         if target.exists():
             target.rename(old)
-        fresh.rename(target)
+        try:
+            fresh.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -178,11 +178,12 @@ def test_success_forgets_the_tries_in_vain():
 
 def test_an_ambiguous_place_is_asked_back_with_choices():
     resident = Resident()
-    (message,) = resident.tells("新围有人夜里施工", "file_petition")
+    (message,) = resident.tells("新围那边的路灯坏了好几盏", "file_petition")
     assert message["kind"] == "clarify"
     choices = [button["text"] for button in message["buttons"]]
     assert len(choices) > 1
     resident.tells(choices[0])
+    assert draft_of(resident)["petition_matter"] == "新围那边的路灯坏了好几盏"
     assert draft_of(resident)["petition_choices"] == []
     assert draft_of(resident)["petition_place"] != "新围"
 
