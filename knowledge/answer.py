@@ -97,7 +97,7 @@ class KnowledgeBase:
         self.index = index
         self._encoder = encoder
         self._verifier = verifier
-        self._speller = Speller(word.lower() for word in index.vocabulary)
+        self._speller = Speller((word.lower() for word in index.vocabulary), index.lexicon.places)
         self._years = frozenset(clause.period for clause in index.clauses)
         achieved = [int(clause.period) for clause in index.clauses if clause.status == "achieved"]
         self._report_year = max(achieved, default=max(map(int, self._years), default=0))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import bm25s
 import numpy as np
@@ -158,11 +159,15 @@ class Index:
         try:
             rows = json.loads((folder / "clauses.json").read_text(encoding="utf-8"))
             clauses = [_clause(row) for row in rows]
-            with np.load(folder / "vectors.npz") as vectors:
-                return cls(clauses, lexicon, {name: vectors[name] for name in ("clauses", "sentences", "words")})
+            with np.load(folder / "vectors.npz") as file:
+                vectors = {name: file[name] for name in ("clauses", "sentences", "words")}
+            words = vocabulary_of(clauses, lexicon)
+            if not clauses or [len(rows) for rows in vectors.values()] != [len(clauses), len(clauses), len(words)]:
+                raise ValueError("files of two builds")
+            return cls(clauses, lexicon, vectors)
         except FileNotFoundError as error:
             raise KnowledgeError("not_built") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError) as error:
             raise KnowledgeError("broken", path=folder.name) from error
 
     def word_scores(self, text: str) -> NDArray[np.float32]:

@@ -76,9 +76,9 @@ class Lexicon:
         self.stop_words = frozenset(data["stop_words"])
         self._frames = re.compile("|".join(map(re.escape, sorted(data["frames"], key=len, reverse=True))))
         self._asks = [(row["id"], re.compile(row["pattern"])) for row in data["asks"]]
-        places = sorted(places, key=len, reverse=True)
-        self._places = re.compile("|".join(map(re.escape, places)) or "(?!)")
-        self._words = Words([*places, *self.aliases, *(name for names in self.aliases.values() for name in names)])
+        self.places = sorted(places, key=len, reverse=True)
+        self._places = re.compile("|".join(map(re.escape, self.places)) or "(?!)")
+        self._words = Words([*self.places, *self.aliases, *(name for names in self.aliases.values() for name in names)])
 
     def words(self, text: str) -> list[str]:
         """The words of a text, stop words left out."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import accumulate
 
 import jieba
 
+from language.normalise import normalise
 from language.personal import find_personal
 from language.words import sound
 
@@ -18,7 +20,13 @@ _NEVER = frozenset("零一二两三四五六七八九十百千万亿第几哪多
 class Speller:
     """Knows the words of the documents by their sound and by their signs with one left out."""
 
-    def __init__(self, words: Iterable[str]) -> None:
+    def __init__(self, words: Iterable[str], names: Iterable[str] = ()) -> None:
+        """Take the words of the documents, in lower case, and the local names, which stay as they are."""
+        names = sorted(map(normalise, names), key=len, reverse=True)
+        # Names that sound the same are spellings of one place (径口, 迳口): the documents' own is put in.
+        sounds = Counter(sound(name) for name in names)
+        kept = [re.escape(name) for name in names if sounds[sound(name)] == 1]
+        self._names = re.compile("|".join(kept) or "(?!)")
         jieba.dt.initialize()
         self._by_sound: dict[str, str] = {}
         self._by_gap: dict[tuple[str, int, str], str] = {}
@@ -54,10 +62,11 @@ class Speller:
         return text
 
     def _taken(self, text: str) -> list[bool]:
-        """For each sign, whether it is part of a word of the documents or of the resident's own name."""
+        """For each sign, whether it is part of a word of the documents, a local name or the resident's own."""
         taken = [False] * len(text)
-        for name in find_personal(text):
-            taken[name.start : name.end] = [True] * (name.end - name.start)
+        own = [(name.start, name.end) for name in find_personal(text)]
+        for start, end in (*own, *(match.span() for match in self._names.finditer(text))):
+            taken[start:end] = [True] * (end - start)
         for length in self._lengths:
             for start in range(len(text) - length + 1):
                 if text[start : start + length] in self._words:

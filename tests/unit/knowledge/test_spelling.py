@@ -43,3 +43,10 @@ def test_what_sounds_or_looks_like_a_word_of_the_documents_becomes_it(text: str,
 )
 def test_words_of_a_dictionary_numbers_and_right_spellings_stay(text: str) -> None:
     assert SPELLER.repair(text) == text
+
+
+def test_local_names_stay_unless_they_are_spellings_of_one_place() -> None:
+    speller = Speller([*WORDS, "迳口"], ["招品花园", "禾流", "径口", "迳口"])
+    assert speller.repair("招品花园旁的禾流") == "招品花园旁的禾流"
+    assert Speller(WORDS).repair("旁的禾流") == "旁的河流"
+    assert speller.repair("径口") == "迳口"
