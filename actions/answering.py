@@ -43,7 +43,6 @@ class Answer(ServiceAction):
             "context": reply.context.to_json() if reply.context else kept.get("context"),
             "citation": reply.citations[0] if reply.kind == "answer" else None,
             "unanswered": text if reply.kind == "no_answer" else None,
-            "offers": [button["text"] for button in reply.buttons],
         }
         return [SlotSet("knowledge_context", remembered)]
 

@@ -19,6 +19,8 @@ from language.danger import Danger
 from petitions import Route
 
 Event = dict[str, Any]
+# From this confidence on an intent is taken at its word.
+SURE = 0.45
 
 
 class Services(Protocol):

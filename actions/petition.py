@@ -14,6 +14,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.exc import SQLAlchemyError
 
 from actions.base import (
+    SURE,
     Event,
     ServiceAction,
     actions_since_message,
@@ -31,14 +32,13 @@ from petitions import Draft, Filed, PetitionError, Route, file_petition, next_sl
 logger = logging.getLogger(__name__)
 
 FORM = "petition_form"
-# Intents that the rules answer while a petition is being taken down, when understanding is this sure.
+# Intents that the rules answer while a petition is being taken down, when understanding is sure.
 _SIDE_INTENTS = frozenset(
     {
         "ask_knowledge", "ask_source", "ask_reason", "cancel_petition", "track_ticket", "handoff", "nlu_fallback",
         "out_of_scope", "misuse", "abuse", "greet", "thank", "goodbye", "ask_capability", "emergency", "crisis",
     }
 )  # fmt: skip
-_SIDE_CONFIDENCE = 0.45
 # Intents that want the last question again.
 _AGAIN_INTENTS = frozenset({"resume_petition", "repeat"})
 _TRIES = 3
@@ -58,7 +58,7 @@ class ReadPetition(ServiceAction):
         is_first = tracker.get_slot("petition_key") is None
         requested = None if is_first else tracker.get_slot("requested_slot")
         intent, confidence = intent_of(tracker)
-        is_sure = not is_first and confidence >= _SIDE_CONFIDENCE and not self._answers(kept, tracker)
+        is_sure = not is_first and confidence >= SURE and not self._answers(kept, tracker)
         if is_sure and intent in _SIDE_INTENTS:
             return []
         if is_sure and intent in _AGAIN_INTENTS:
@@ -67,7 +67,7 @@ class ReadPetition(ServiceAction):
         draft = _with_place_moved(kept, draft, self.services.jurisdiction)
         if is_first:
             draft = _with_what_was_said_before(draft, tracker)
-        if is_first and tracker.get_slot("in_crisis") and intent == "file_petition" and confidence < _SIDE_CONFIDENCE:
+        if is_first and tracker.get_slot("in_crisis") and intent == "file_petition" and confidence < SURE:
             say_crisis(dispatcher, self.services)
             return [SlotSet("petition_outcome", "crisis"), SlotSet("requested_slot", None)]
         return self._events(dispatcher, tracker, kept, draft)
@@ -283,11 +283,9 @@ def _with_place_moved(kept: Draft, draft: Draft, jurisdiction: Jurisdiction) -> 
 def _with_what_was_said_before(draft: Draft, tracker: Tracker) -> Draft:
     """A petition that begins after a danger or an unanswered question is about these."""
     danger: str | None = tracker.get_slot("danger_text")
-    asked: Mapping[str, Any] = tracker.get_slot("knowledge_context") or {}
-    question: str | None = asked.get("unanswered")
+    question: str | None = (tracker.get_slot("knowledge_context") or {}).get("unanswered")
     if danger:
         return replace(draft, matter="。".join(filter(None, (danger, draft.matter))))
-    # The button under an answer that could not be given stands for its question.
-    if question and (draft.matter is None or text_of(tracker) in asked.get("offers", ())):
+    if draft.matter is None and question:
         return replace(draft, matter=question)
     return draft

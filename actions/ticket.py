@@ -10,6 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.orm import Session
 
 from actions.base import (
+    SURE,
     Event,
     ServiceAction,
     actions_since_message,
@@ -20,6 +21,7 @@ from actions.base import (
     texts,
     unit_words,
 )
+from actions.danger import say_crisis
 from petitions import Petition, PetitionError, find_own_ticket, find_ticket, parse_reference, state_label, ticket_of
 
 FORM = "ticket_form"
@@ -65,9 +67,12 @@ class AskNumber(ServiceAction):
 
     called = "action_ask_ticket_number"
 
-    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:  # noqa: ARG002
-        """Ask."""
-        say(dispatcher, "prompt", texts()["ask"]["ticket_number"])
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        """Ask; whoever is at risk and is not surely asking for a ticket gets company instead."""
+        if tracker.get_slot("in_crisis") and intent_of(tracker)[1] < SURE:
+            say_crisis(dispatcher, self.services)
+        else:
+            say(dispatcher, "prompt", texts()["ask"]["ticket_number"])
         return []
 
 

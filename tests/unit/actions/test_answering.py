@@ -88,7 +88,7 @@ def test_the_last_message_is_said_again():
 def test_a_query_code_is_never_repeated():
     resident = Resident()
     resident.asks(Answer, "去年办了几场招聘会")
-    ticket = {"kind": "ticket", "text": "查询码:QRHH-3ETQ"}
+    ticket = {"kind": "ticket", "text": "查询码：QRHH-3ETQ"}
     resident.events.append({"event": "bot", "data": {"custom": ticket}})
     assert resident.asks(Repeat, "再说一遍", "repeat") == [ANSWER]
 

@@ -282,7 +282,7 @@ def test_an_anonymous_petition_reads_back_no_name():
     resident = Resident()
     resident.tells("白花社区第二工业区昨晚有人乱倒垃圾", "file_petition")
     (message,) = resident.tells("匿名")
-    assert "联系人:匿名" in message["text"]
+    assert "联系人：匿名" in message["text"]
 
 
 def test_an_accusation_shows_no_office_and_says_that_it_is_kept_apart():
@@ -306,7 +306,7 @@ def test_a_confirmed_petition_is_filed_and_forgotten():
     (message,) = resident.tells("确认提交", "affirm")
     assert message["kind"] == "ticket"
     assert message["ticket"]["number"] in message["text"]
-    assert "查询码:" in message["text"]
+    assert "查询码：" in message["text"]
     assert petitions_of(resident.services) == 1
     kept = {name: value for name, value in resident.slots.items() if name.startswith("petition_")}
     assert set(kept.values()) == {None}

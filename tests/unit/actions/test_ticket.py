@@ -5,6 +5,7 @@ import re
 import pytest
 
 from actions.base import due_words, texts
+from actions.ticket import AskNumber, ReadReference
 from petitions.numbers import ticket_number
 from tests.unit.actions.fakes import FakeServices, Resident, filed_by, kinds
 from tests.unit.channels.fakes import NOW
@@ -21,7 +22,7 @@ def services():
 def ticket(services):
     """Number and code of a filed petition."""
     message = filed_by(services)
-    return message["ticket"]["number"], re.search(r"查询码:(\w{4}-\w{4})", message["text"])[1]
+    return message["ticket"]["number"], re.search(r"查询码：(\w{4}-\w{4})", message["text"])[1]
 
 
 def test_number_and_code_in_one_message(services, ticket):
@@ -69,6 +70,14 @@ def test_another_conversation_sees_nothing_without_number_and_code(services, tic
     assert ticket[0] not in message["text"]
 
 
+def test_despair_that_looks_a_little_like_an_inquiry_is_answered_with_company(services):
+    resident = Resident(services, STRANGER, in_crisis=True)
+    resident.types("没人管我了", "track_ticket", confidence=0.3)
+    resident.run(ReadReference)
+    assert kinds(resident.run(AskNumber)[0]) == ["crisis"]
+    assert kinds(resident.inquires("查进度")) == ["prompt"]
+
+
 def test_three_messages_in_vain_end_the_search(services, ticket):
     resident = Resident(services, STRANGER)
     said = [resident.inquires(text)[0] for text in ("查进度", "GM123", "忘记了")]
@@ -103,5 +112,5 @@ def test_running_clocks_are_told_soonest_first_and_unknown_ones_not_at_all():
         {"clock": "accept", "at": "2026-12-08T23:59:00+08:00"},
         {"clock": "internal", "at": "2026-11-24T10:00:00+08:00"},
     ]
-    assert due_words(due) == "12月08日23:59前答复是否受理,01月22日23:59前办结。"
+    assert due_words(due) == "12月08日23:59前答复是否受理，01月22日23:59前办结。"
     assert due_words(due[2:]) == due_words([]) == ""
