@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,11 +15,14 @@ import yaml
 from knowledge.base import Clause, Index
 from knowledge.errors import KnowledgeError
 from knowledge.facts import Fact
+from knowledge.lock import unproved_figures
 from knowledge.question import Lexicon, Question, parts_of
 from knowledge.spelling import Speller
 from knowledge.verify import Candidate, Verifier, candidates
 from language.normalise import normalise
 from language.vectors import Encoder
+
+logger = logging.getLogger(__name__)
 
 Kind = Literal["answer", "no_answer", "clarify"]
 
@@ -143,8 +147,9 @@ class KnowledgeBase:
         kept = Context.of(question)
         if context and not question.terms:
             kept = replace(kept, terms=context.terms, core=context.core)
-        if found:
-            return replace(self._say(list(found.values())), context=kept)
+        said = self._say(list(found.values())) if found else None
+        if said is not None and _is_proved(said):
+            return replace(said, context=kept)
         return replace(self._refuse(best[1], best[0]), context=kept)
 
     def _versions(self, text: str, question: Question, context: Context | None) -> list[Question]:
@@ -266,6 +271,15 @@ def _asked_facts(question: Question, clause: Clause) -> list[Fact]:
     if named or question.kinds:
         return named
     return list(clause.facts) if "count" in question.asks or question.figures else []
+
+
+def _is_proved(reply: Reply) -> bool:
+    """Whether every number of an answer stands in what it cites; one that does not is kept in and reported."""
+    sources = [str(citation[part]) for citation in reply.citations for part in ("quote", "document", "section")]
+    loose = unproved_figures(reply.text, [*sources, *(fact["period"] for fact in reply.facts)])
+    if loose:
+        logger.error("figure_lock_closed figures=%s", len(loose))
+    return not loose
 
 
 def _verdict(question: Question, chosen: Sequence[Fact]) -> str:
