@@ -112,11 +112,12 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
         return component
 
     def process(self, messages: List[Message]) -> List[Message]:
-        """Set `intent` and `intent_ranking` of every message that has words."""
+        """Set `intent` and `intent_ranking` of every message; one of signs alone has no intent, which is a fallback."""
         for message in messages:
             if message.get(TEXT):
-                ranking = self._rank(message)
-                message.set("intent", ranking[0], add_to_output=True)
+                ranking = self._rank(message) if any(map(str.isalnum, message.get(TEXT))) else []
+                intent = ranking[0] if ranking else {"name": None, "confidence": 0.0}
+                message.set("intent", intent, add_to_output=True)
                 message.set("intent_ranking", ranking, add_to_output=True)
         return messages
 

@@ -78,7 +78,13 @@ def test_a_sentence_gets_the_intent_of_sentences_like_it(of, text, intent):
     assert of(text)["ranking"][0] == of(text)["intent"]
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", ["😀😀", "。"])
+def test_signs_alone_have_no_intent(of, text):
+    assert of(text)["intent"] == {"name": None, "confidence": 0.0}
+    assert of(text)["ranking"] == []
+
+
+@pytest.mark.parametrize("text", [text for text in TEXTS if text not in {"😀😀", "。"}])
 def test_every_text_has_a_full_ranking_of_chances(of, text):
     ranking = of(text)["ranking"]
     assert {row["name"] for row in ranking} == {"greet", "goodbye", "crisis"}
