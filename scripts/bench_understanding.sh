@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Compares pipelines of intent classification on one split of data/nlu; prints the tables of docs/understanding.md.
+# Arguments choose pipelines (ours, diet, …), none takes all; what Rasa says goes to var/log/understanding.log.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+# Without its cache Rasa trains every time, so that the seconds are those of a training.
+export RASA_TELEMETRY_ENABLED=false RASA_MAX_CACHE_SIZE=0 SQLALCHEMY_SILENCE_UBER_WARNING=1
+export TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 PYTHONWARNINGS=ignore PYTHONPATH=$PWD
+# The encoder asks for one thread too late, after scikit-learn has started OpenMP; two threads that wait for each other on
+# a busy machine cost many times the work.
+export OMP_NUM_THREADS=1
+folder=$(mktemp -d var/understanding.XXXXXX)
+trap 'rm -rf "$folder"' EXIT
+log=var/log/understanding.log
+python=.venv-bot/bin/python
+explain() { tail -5 "$log" >&2; fail "the comparison failed: $log"; }
+"$python" -m rasa data split nlu --nlu data/nlu --training-fraction 0.8 --random-seed 1 --out "$folder" >"$log" 2>&1 || explain
+"$python" scripts/bench_understanding.py "$folder" "$@" 2>>"$log" || explain
