@@ -159,7 +159,7 @@ class Index:
         try:
             rows = json.loads((folder / "clauses.json").read_text(encoding="utf-8"))
             clauses = [_clause(row) for row in rows]
-            with np.load(folder / "vectors.npz") as file:
+            with (folder / "vectors.npz").open("rb") as stored, np.load(stored) as file:
                 vectors = {name: file[name] for name in ("clauses", "sentences", "words")}
             words = vocabulary_of(clauses, lexicon)
             if not clauses or [len(rows) for rows in vectors.values()] != [len(clauses), len(clauses), len(words)]:

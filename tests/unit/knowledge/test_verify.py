@@ -1,14 +1,18 @@
 """The verifier: its file, its features, its chances."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge import train
+from knowledge.base import clauses_of
+from knowledge.document import read_document
 from knowledge.errors import KnowledgeError
 from knowledge.verify import NAMES, Candidate, Verifier
 
@@ -138,3 +142,19 @@ def test_training_questions_stand_on_the_report() -> None:
     assert {bool(quote) for _, quote, _ in rows} == {True, False}
     assert any(before for _, _, before in rows)
     assert [question for question, quote, _ in rows if quote and quote not in text] == []
+
+
+def test_candidates_are_labelled_by_the_quote_they_touch(write: Callable[..., Path]) -> None:
+    document = read_document(write())
+    clauses = clauses_of([document], spacy.blank("zh"))
+    found = [Candidate(i, clause, np.zeros(len(NAMES), dtype=np.float32)) for i, clause in enumerate(clauses)]
+    example = train.label("办了几场", "读书会12场", found, document)
+    assert example.is_answerable
+    assert [clause.text for clause, right in zip(clauses, example.right, strict=True) if right] == ["举办读书会12场"]
+    assert {clause.sentence for clause, near in zip(clauses, example.near, strict=True) if near} == {
+        clause.sentence for clause in clauses if clause.text == "举办读书会12场"
+    }
+    nothing = train.label("电话多少", None, found, document)
+    assert not nothing.is_answerable
+    assert not nothing.right.any()
+    assert not nothing.near.any()
