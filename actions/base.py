@@ -48,6 +48,9 @@ class Services(Protocol):
     def triage(self, text: str) -> Route:
         """Where a petition goes."""
 
+    def is_harmless(self, text: str) -> bool:
+        """Whether what sounds of danger in a text is a saying, denied or past."""
+
     def find_danger(self, text: str) -> Danger | None:
         """The danger that a text reports."""
 

@@ -19,6 +19,8 @@ class Emergency(ServiceAction):
         told = tracker.get_slot("danger_text") or text_of(tracker)
         if danger := self.services.find_danger(told):
             say(dispatcher, danger.kind, danger.advice)
+        elif self.services.is_harmless(told):
+            say(dispatcher, "clarify", texts()["danger_past"], buttons=texts()["danger_past_buttons"])
         else:
             say(dispatcher, "emergency", texts()["emergency_general"].format(phones=numbers(self.services)))
         return [SlotSet("danger_text", told)]

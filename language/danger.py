@@ -55,6 +55,15 @@ def find_danger(text: str, jurisdiction: Jurisdiction) -> Danger | None:
     return None
 
 
+def is_harmless(text: str, jurisdiction: Jurisdiction) -> bool:
+    """Whether what sounds of danger in `text` is a saying, denied, planned or long past, and nothing says that it goes on."""
+    rules = _compiled(jurisdiction.danger)
+    whole = _FILLERS.sub("", normalise(text))
+    sayings = [*rules.figures, *(figure for danger in rules.dangers for figure in danger.figures)]
+    is_said = any(saying.search(whole) for saying in sayings) or any(sign.search(whole) for sign in rules.over)
+    return is_said and not any(sign.search(whole) for sign in rules.acute)
+
+
 @dataclass(frozen=True, slots=True)
 class _CompiledDanger:
     rule: DangerRule

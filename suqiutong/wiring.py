@@ -118,6 +118,12 @@ class Services:
 
         return find_danger(text, self.jurisdiction)
 
+    def is_harmless(self, text: str) -> bool:
+        """Whether what sounds of danger in the text is a saying, denied or past."""
+        from language.danger import is_harmless
+
+        return is_harmless(text, self.jurisdiction)
+
     def similar(self, text: str) -> list[dict[str, Any]]:
         """Petitions like this one."""
         from suqiutong.similar import find_similar

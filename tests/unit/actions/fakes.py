@@ -13,7 +13,7 @@ from actions.server import ACTIONS
 from actions.ticket import ReadReference, ShowTicket
 from jurisdiction import load_jurisdiction
 from knowledge import Context, Reply
-from language.danger import find_danger
+from language.danger import find_danger, is_harmless
 from petitions import triage
 from tests.unit.channels.fakes import ANSWER, NOW, memory_sessions
 
@@ -55,6 +55,9 @@ class FakeServices:
 
     def triage(self, text):
         return triage(text, self.jurisdiction)
+
+    def is_harmless(self, text):
+        return is_harmless(text, self.jurisdiction)
 
     def find_danger(self, text):
         return find_danger(text, self.jurisdiction)

@@ -21,6 +21,14 @@ def test_a_danger_that_no_lexicon_knows_gets_the_numbers():
         assert places().phones[phone].number in message["text"]
 
 
+def test_a_danger_that_is_over_is_no_alarm():
+    resident = Resident()
+    (message,) = resident.asks(Emergency, "前天楼下失火已经灭了,门烧坏了", "emergency")
+    assert message["kind"] == "clarify"
+    assert message["buttons"] == texts()["danger_past_buttons"]
+    assert resident.slots["danger_text"] == "前天楼下失火已经灭了,门烧坏了"
+
+
 def test_the_danger_that_the_door_found_is_the_one_that_is_kept():
     resident = Resident(danger_text=GAS)
     resident.asks(Emergency, "/emergency{}", "emergency")
