@@ -56,7 +56,7 @@ def find_danger(text: str, jurisdiction: Jurisdiction) -> Danger | None:
 
 
 def is_harmless(text: str, jurisdiction: Jurisdiction) -> bool:
-    """Whether what sounds of danger in `text` is a saying, denied, planned or long past, and nothing says that it goes on."""
+    """Whether what sounds of danger in `text` is a saying, denied or past, and nothing says that it goes on."""
     rules = _compiled(jurisdiction.danger)
     whole = _FILLERS.sub("", normalise(text))
     sayings = [*rules.figures, *(figure for danger in rules.dangers for figure in danger.figures)]

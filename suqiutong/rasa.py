@@ -27,7 +27,7 @@ ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "PYTHONWARNINGS": "ignore",
     "PYTHONUNBUFFERED": "1",
-    # scikit-learn starts OpenMP before the sentence vectors can ask for one thread; more of them only fight for the cores.
+    # scikit-learn starts OpenMP before the sentence vectors can ask for one thread; more only fight for the cores.
     "OMP_NUM_THREADS": "1",
 }
 STEP = re.compile(r"(?:Starting to train|Restored) component '(\w+)'|(Started validating.*)\.\.\.")
