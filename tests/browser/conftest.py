@@ -55,7 +55,8 @@ def site(tmp_path):
     engine.dispose()
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright keeps an event loop running in this thread, in which no other test could run its own.
+@pytest.fixture(scope="module")
 def chromium():
     path = shutil.which("chromium") or shutil.which("google-chrome")
     # Chromium refuses its sandbox to root.
