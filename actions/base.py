@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -55,7 +56,7 @@ class Services(Protocol):
         """The danger that a text reports."""
 
 
-class ServiceAction(Action):  # type: ignore[misc]
+class ServiceAction(Action, ABC):  # type: ignore[misc]
     """An action with the services that it calls."""
 
     # Its name in the domain.
@@ -72,9 +73,21 @@ class ServiceAction(Action):  # type: ignore[misc]
         """Do it; returns the events for Rasa."""
         return self.act(dispatcher, tracker)
 
+    @abstractmethod
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
         """Do it; returns the events for Rasa."""
-        raise NotImplementedError  # every action says what it does
+
+
+class Ask(ServiceAction):
+    """An action that asks for a detail in one fixed sentence."""
+
+    # Its sentence below `ask` in `texts.yml`.
+    sentence: str
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:  # noqa: ARG002
+        """Ask."""
+        say(dispatcher, "prompt", texts()["ask"][self.sentence])
+        return []
 
 
 @cache

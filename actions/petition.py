@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from actions.base import (
     SURE,
+    Ask,
     Event,
     ServiceAction,
     actions_since_message,
@@ -101,15 +102,11 @@ class ReadPetition(ServiceAction):
         ]
 
 
-class AskMatter(ServiceAction):
+class AskMatter(Ask):
     """Asks what it is about."""
 
     called = "action_ask_petition_matter"
-
-    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:  # noqa: ARG002
-        """Ask."""
-        say(dispatcher, "prompt", texts()["ask"]["matter"])
-        return []
+    sentence = "matter"
 
 
 class AskLegalSeen(ServiceAction):
@@ -141,15 +138,11 @@ class AskPlace(ServiceAction):
         return []
 
 
-class AskOccurred(ServiceAction):
+class AskOccurred(Ask):
     """Asks when."""
 
     called = "action_ask_petition_occurred"
-
-    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:  # noqa: ARG002
-        """Ask."""
-        say(dispatcher, "prompt", texts()["ask"]["occurred"])
-        return []
+    sentence = "occurred"
 
 
 class AskContact(ServiceAction):

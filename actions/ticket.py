@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from actions.base import (
     SURE,
+    Ask,
     Event,
     ServiceAction,
     actions_since_message,
@@ -62,29 +63,25 @@ class ReadReference(ServiceAction):
             return find_own_ticket(session, tracker.sender_id) is not None
 
 
-class AskNumber(ServiceAction):
+class AskNumber(Ask):
     """Asks for number and code."""
 
     called = "action_ask_ticket_number"
+    sentence = "ticket_number"
 
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
         """Ask; whoever is at risk and is not surely asking for a ticket gets company instead."""
         if tracker.get_slot("in_crisis") and intent_of(tracker)[1] < SURE:
             say_crisis(dispatcher, self.services)
-        else:
-            say(dispatcher, "prompt", texts()["ask"]["ticket_number"])
-        return []
+            return []
+        return super().act(dispatcher, tracker)
 
 
-class AskCode(ServiceAction):
+class AskCode(Ask):
     """Asks for the code that belongs to the number."""
 
     called = "action_ask_ticket_code"
-
-    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:  # noqa: ARG002
-        """Ask."""
-        say(dispatcher, "prompt", texts()["ask"]["ticket_code"])
-        return []
+    sentence = "ticket_code"
 
 
 class ShowTicket(ServiceAction):
