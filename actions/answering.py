@@ -8,7 +8,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.base import Event, ServiceAction, intent_of, say, text_of, texts
+from actions.base import Event, ServiceAction, intent_of, say, say_outside, text_of, texts
 from actions.danger import say_crisis
 from knowledge import Context
 
@@ -34,9 +34,7 @@ class Answer(ServiceAction):
                 return []
             location = self.services.jurisdiction.locate(text)
             if location.status == "outside":
-                district = self.services.jurisdiction.district
-                words = {"words": location.words, "district": district, "body": location.body or ""}
-                say(dispatcher, "refusal", texts()["outside"].format(**words))
+                say_outside(dispatcher, self.services, location)
                 return []
         dispatcher.utter_message(json_message=reply.to_json())
         remembered = {

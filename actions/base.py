@@ -14,7 +14,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.orm import Session
 
-from jurisdiction import Jurisdiction
+from jurisdiction import Jurisdiction, Location
 from knowledge import KnowledgeBase
 from language.danger import Danger
 from petitions import Route
@@ -100,6 +100,12 @@ def texts() -> dict[str, Any]:
 def say(dispatcher: CollectingDispatcher, kind: str, text: str, **fields: object) -> None:
     """Say one message of the contract."""
     dispatcher.utter_message(json_message={"kind": kind, "text": text, **fields})
+
+
+def say_outside(dispatcher: CollectingDispatcher, services: Services, location: Location) -> None:
+    """Say that a place is not ours, and whose it is."""
+    words = {"words": location.words, "district": services.jurisdiction.district, "body": location.body or ""}
+    say(dispatcher, "refusal", texts()["outside"].format(**words))
 
 
 def text_of(tracker: Tracker) -> str:

@@ -22,6 +22,7 @@ from actions.base import (
     due_words,
     intent_of,
     say,
+    say_outside,
     text_of,
     texts,
     unit_words,
@@ -193,7 +194,7 @@ class SubmitPetition(ServiceAction):
         draft = _draft(tracker)
         outcome = tracker.get_slot("petition_outcome")
         if outcome == "outside":
-            self._say_outside(dispatcher, draft)
+            say_outside(dispatcher, self.services, self.services.jurisdiction.locate(draft.text))
             return forgotten()
         if outcome == "crisis":
             return forgotten()
@@ -225,11 +226,6 @@ class SubmitPetition(ServiceAction):
             )
             session.commit()
         return filed
-
-    def _say_outside(self, dispatcher: CollectingDispatcher, draft: Draft) -> None:
-        location = self.services.jurisdiction.locate(draft.text)
-        words = {"words": location.words, "district": self.services.jurisdiction.district, "body": location.body or ""}
-        say(dispatcher, "refusal", texts()["outside"].format(**words))
 
 
 class CancelPetition(ServiceAction):
