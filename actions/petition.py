@@ -56,7 +56,7 @@ class ReadPetition(ServiceAction):
         """The draft with what the message gives, and what to ask next."""
         kept = _draft(tracker)
         if set(actions_since_message(tracker)) - {FORM, "action_listen", "action_extract_slots"}:
-            return [SlotSet("requested_slot", self._next(kept))]
+            return [SlotSet("requested_slot", _next(kept, self._route(kept)))]
         is_first = tracker.get_slot("petition_key") is None
         requested = None if is_first else tracker.get_slot("requested_slot")
         intent, confidence = intent_of(tracker)
@@ -64,7 +64,7 @@ class ReadPetition(ServiceAction):
         if is_sure and intent in _SIDE_INTENTS:
             return []
         if is_sure and intent in _AGAIN_INTENTS:
-            return [SlotSet("petition_tries", 0), SlotSet("requested_slot", self._next(kept))]
+            return [SlotSet("petition_tries", 0), SlotSet("requested_slot", _next(kept, self._route(kept)))]
         draft = read_message(kept, text_of(tracker), requested, self.services.jurisdiction)
         draft = _with_place_moved(kept, draft, self.services.jurisdiction)
         if is_first:
@@ -82,24 +82,22 @@ class ReadPetition(ServiceAction):
         read = read_message(draft, text_of(tracker), requested, self.services.jurisdiction)
         return _plain(read) != _plain(draft)
 
-    def _next(self, draft: Draft) -> str | None:
-        return next_slot(draft, self._route(draft)) if draft.matter else "petition_matter"
-
-    def _route(self, draft: Draft) -> Route:
-        return self.services.triage(draft.text)
+    def _route(self, draft: Draft) -> Route | None:
+        return self.services.triage(draft.text) if draft.matter else None
 
     def _events(self, dispatcher: CollectingDispatcher, tracker: Tracker, kept: Draft, draft: Draft) -> list[Event]:
         tries = 0 if draft != kept else int(tracker.get_slot("petition_tries") or 0) + 1
         if tries == _TRIES:
             say(dispatcher, "notice", texts()["stuck"])
-        is_outside = bool(draft.matter) and self._route(draft).level == "none"
+        route = self._route(draft)
+        is_outside = route is not None and route.level == "none"
         return [
             SlotSet("petition_draft", draft.to_slots()),
             SlotSet("petition_key", tracker.get_slot("petition_key") or uuid4().hex),
             SlotSet("petition_tries", tries),
             SlotSet("petition_outcome", "outside" if is_outside else None),
             SlotSet("danger_text", None),
-            SlotSet("requested_slot", None if is_outside else self._next(draft)),
+            SlotSet("requested_slot", None if is_outside else _next(draft, route)),
         ]
 
 
@@ -237,6 +235,11 @@ class CancelPetition(ServiceAction):
         """Say that nothing was filed; what was typed is forgotten."""
         say(dispatcher, "notice", texts()["cancelled" if _draft(tracker).matter else "nothing_left"])
         return forgotten()
+
+
+def _next(draft: Draft, route: Route | None) -> str | None:
+    """What to ask next; without a matter there is no route yet."""
+    return next_slot(draft, route) if route else "petition_matter"
 
 
 def forgotten() -> list[Event]:
