@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels.texts import say
 from petitions import parse_reference
-from petitions.base import Base, UtcDateTime
+from storage import Base, UtcDateTime
 
 RESIDENT = "resident"
 # 查询码 and the code after it, however the sentence joins them.

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from petitions.base import Base, UtcDateTime
+from storage import Base, UtcDateTime
 
 
 class Petitioner(Base):

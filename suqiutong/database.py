@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from suqiutong.errors import CommandError
 from suqiutong.settings import ROOT
 
-MIGRATIONS = ROOT / "petitions" / "migrations"
+MIGRATIONS = ROOT / "storage" / "migrations"
 
 
 def make_engine(address: str) -> Engine:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from petitions.base import Base, UtcDateTime
+from storage import Base, UtcDateTime
 from suqiutong.errors import CommandError
 
 TOKEN_PREFIX = "sqt_"  # noqa: S105 - lets scanners of leaked secrets know one

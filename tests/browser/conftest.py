@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
 from channels.app import create_app
-from petitions.base import Base
+from storage import Base
 from tests.unit.channels.fakes import FakeRasa, FakeServices
 
 

@@ -9,20 +9,19 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, event, func, inspect, select, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Engine, func, inspect, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from jurisdiction import load_jurisdiction
-from petitions.base import Base
 from petitions.errors import PetitionError
 from petitions.filing import Filed, file_petition, find_ticket, state_label, ticket_of
 from petitions.intake import Draft
-from petitions.migrations import downgrade, upgrade
 from petitions.model import Event, Petition, Petitioner
 from petitions.triage import triage
+from storage import Base
+from suqiutong.database import downgrade, make_engine, upgrade
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -40,16 +39,8 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def engine(url: str) -> Iterator[Engine]:
-    upgrade(url)
-    engine = create_engine(url)
-
-    def configure(connection: DBAPIConnection, _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.close()
-
-    event.listen(engine, "connect", configure)
+    engine = make_engine(url)
+    upgrade(engine)
     yield engine
     engine.dispose()
 
@@ -67,9 +58,7 @@ def file(session: Session, form_key: str = "form-1", draft: Draft = DRAFT, now: 
     )
 
 
-def test_the_tables_are_those_of_the_models_and_go_away_again(url: str) -> None:
-    upgrade(url)
-    engine = create_engine(url)
+def test_the_tables_are_those_of_the_models_and_go_away_again(engine: Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"include_name": lambda name, kind, _parents: kind != "table" or name in OWN_TABLES}
@@ -77,11 +66,10 @@ def test_the_tables_are_those_of_the_models_and_go_away_again(url: str) -> None:
         own = Base.metadata
         differences = [d for d in compare_metadata(context, own) if d[0] != "add_table" or d[1].name in OWN_TABLES]
         assert differences == []
-    downgrade(url)
+    downgrade(engine, "base")
     assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
-    upgrade(url)
+    upgrade(engine)
     assert set(inspect(engine).get_table_names()) >= OWN_TABLES
-    engine.dispose()
 
 
 def test_a_filed_petition_is_kept_with_its_petitioner_clocks_and_first_event(engine: Engine) -> None:

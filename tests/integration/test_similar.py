@@ -5,8 +5,8 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from petitions.base import Base
 from petitions.model import Petition, Petitioner
+from storage import Base
 from suqiutong.similar import SHOWN_LIMIT, find_similar
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)

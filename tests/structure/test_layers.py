@@ -9,16 +9,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 MAY_IMPORT = {
     "jurisdiction": set(),
+    "storage": set(),
     "language": {"jurisdiction"},
-    "knowledge": {"language", "jurisdiction"},
-    "petitions": {"language", "jurisdiction"},
+    "knowledge": {"language", "jurisdiction", "storage"},
+    "petitions": {"language", "jurisdiction", "storage"},
     "actions": {"knowledge", "petitions", "language", "jurisdiction"},
-    "channels": {"knowledge", "petitions", "language", "jurisdiction"},
-    "suqiutong": {"actions", "channels", "knowledge", "petitions", "language", "jurisdiction"},
+    "channels": {"knowledge", "petitions", "language", "jurisdiction", "storage"},
+    "suqiutong": {"actions", "channels", "knowledge", "petitions", "language", "jurisdiction", "storage"},
     "bot": set(),
 }
 FRAMEWORKS = {"rasa", "rasa_sdk", "fastapi", "starlette", "sanic", "uvicorn", "httpx", "jinja2"}
-NO_FRAMEWORK = ("jurisdiction", "language", "knowledge", "petitions")
+NO_FRAMEWORK = ("jurisdiction", "storage", "language", "knowledge", "petitions")
 QUERIES = {"select", "insert", "update", "delete", "union"}
 IS_ALIVE = "SELECT 1"
 

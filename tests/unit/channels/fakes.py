@@ -12,7 +12,7 @@ from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import StaticPool
 
 from channels import store  # noqa: F401 - its table belongs to the schema
-from petitions.base import Base
+from storage import Base
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 OPERATOR_TOKEN = "operator-token"

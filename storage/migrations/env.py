@@ -1,10 +1,9 @@
-"""Run by Alembic for every command of `petitions.migrations`."""
+"""Run by Alembic for every change of the schema."""
 
 from alembic import context
 from sqlalchemy import create_engine, pool
 
-from petitions import model
-from petitions.base import Base
+from storage import Base
 
 engine = create_engine(context.config.attributes["engine_url"], poolclass=pool.NullPool)
 with engine.connect() as connection:
@@ -17,5 +16,3 @@ with engine.connect() as connection:
     )
     with context.begin_transaction():
         context.run_migrations()
-
-__all__ = ["model"]

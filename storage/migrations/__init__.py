@@ -1,0 +1,1 @@
+"""Every change of the tables, run by `suqiutong.database`."""
