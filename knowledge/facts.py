@@ -12,6 +12,7 @@ from language.quantities import Quantity, find_quantities
 _EDGE = re.compile(r"^[的、:“”\"]+|[的了达至为到共约超近降、:“\"]+$")
 # Verbs that say nothing of what is counted.
 _BARE = re.compile(r"^(?:|.|完成|开展|投入|组织|位居|均居|实施|达成|建成|通过)$")
+_DATE_PART = r"(?:19|20)\d\d年|\d{1,2}[月日]"
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -80,8 +81,10 @@ def _indicator(clause: str, quantity: Quantity, quantities: list[Quantity]) -> s
 def loose_figures(document: Document, facts: list[Fact]) -> Iterator[tuple[str, int]]:
     """Numbers of the document's sentences that are in no fact and in no name, with their offsets."""
     covered = {position for fact in facts for position in range(fact.start, fact.end)}
-    for name in document.not_facts:
-        for match in re.finditer(re.escape(name), document.text):
+    names = [re.escape(name) for name in document.not_facts]
+    # Nobody lists the dates of an added document.
+    for pattern in [*names, _DATE_PART] if document.added_at else names:
+        for match in re.finditer(pattern, document.text):
             covered.update(range(match.start(), match.end()))
     for sentence in document.sentences:
         yield from _loose_in(sentence, covered)

@@ -6,19 +6,19 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.orm import Session
 
-from suqiutong import database, processes, staff
+from suqiutong import curating, database, processes, staff
 from suqiutong.doctor import examine
 from suqiutong.errors import CommandError
-from suqiutong.settings import Settings, read_settings, settings_table
+from suqiutong.settings import read_settings, settings_table
 from suqiutong.staff import Role
+from suqiutong.transactions import transaction
 from suqiutong.up import run_everything, train_model
 from suqiutong.wiring import Services
 
@@ -30,10 +30,13 @@ schema = typer.Typer(no_args_is_help=True)
 people = typer.Typer(no_args_is_help=True)
 tokens = typer.Typer(no_args_is_help=True)
 serve = typer.Typer(no_args_is_help=True)
-commands.add_typer(knowledge, name="knowledge", help="Build, show and check the knowledge base.")
+commands.add_typer(
+    knowledge, name="knowledge", help="Build, show and check the knowledge base; add and remove its documents."
+)
 commands.add_typer(schema, name="db", help="Change the database schema.")
 commands.add_typer(people, name="staff", help="Manage staff.")
 commands.add_typer(tokens, name="token", help="Manage access tokens.")
+curating.add_to(commands)
 commands.add_typer(serve, name="serve", help="Run one process of the Procfile; `up` runs them all.")
 
 # Packages whose errors are sentences for people.
@@ -64,16 +67,6 @@ def _report(line: str) -> None:
 
 def _print_json(value: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-@contextmanager
-def _transaction(settings: Settings) -> Iterator[tuple[Session, datetime]]:
-    """A session that commits at the end, on an upgraded schema, and the time."""
-    services = Services(settings)
-    if database.current(services.engine) != database.newest():
-        raise CommandError("the database is not at the newest schema: run `suqiutong db upgrade`")
-    with services.sessions.begin() as session:
-        yield session, services.clock()
 
 
 @commands.callback()
@@ -157,10 +150,66 @@ def check_knowledge() -> None:
 
     count, problems = corpus.check_knowledge(Services(read_settings()))
     for problem in problems:
-        typer.echo(problem)
-    if problems:
-        raise CommandError(f"{len(problems)} places do not hold")
+        typer.echo(problem.text if problem.is_fatal else f"warning: {problem.text}")
+    if fatal := sum(problem.is_fatal for problem in problems):
+        raise CommandError(f"{fatal} places do not hold")
     typer.echo(f"{count} facts hold")
+
+
+@knowledge.command("add")
+def add_knowledge(
+    file: Annotated[Path, typer.Argument(help="A .txt, .md, .html, .docx or .pdf.")],
+    title: Annotated[
+        str | None, typer.Option("--title", help="As answers cite it; by default its first heading.")
+    ] = None,
+    published_on: Annotated[
+        str | None, typer.Option("--published-on", help="YYYY-MM-DD; by default as it dates itself.")
+    ] = None,
+    year: Annotated[
+        int | None,
+        typer.Option("--year", min=1950, max=2099, help="Year of what stands under no heading that names a year."),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--id", help="Its id; by default the name of the file.")] = None,
+) -> None:
+    """Add a document and build the knowledge base with it; on any failure both stay as they were."""
+    from suqiutong import corpus
+
+    day = _day(published_on) if published_on else None
+    corpus.add_document(Services(read_settings()), file, _report, title=title, published_on=day, year=year, name=name)
+
+
+def _day(text: str) -> date:
+    from knowledge import KnowledgeError
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise KnowledgeError("bad_date", value=text) from error
+
+
+@knowledge.command("list")
+def list_knowledge() -> None:
+    """List all documents: id, years, sentences, facts, since when, title."""
+    from suqiutong import corpus
+
+    for row in corpus.list_documents(Services(read_settings())):
+        typer.echo("\t".join(map(str, row)))
+
+
+@knowledge.command("remove")
+def remove_knowledge(name: Annotated[str, typer.Argument(help="Its id in `knowledge list`.")]) -> None:
+    """Remove a document that was added, and build the knowledge base without it."""
+    from suqiutong import corpus
+
+    corpus.remove_document(Services(read_settings()), name, _report)
+
+
+@knowledge.command("rollback")
+def roll_back_knowledge() -> None:
+    """Bring the build before back, with the documents that it was made from."""
+    from suqiutong import corpus
+
+    corpus.roll_back(Services(read_settings()), _report)
 
 
 @knowledge.command("train")
@@ -192,14 +241,14 @@ def current_schema() -> None:
 @people.command("add")
 def add_person(name: Annotated[str, typer.Argument(help="Their name, unique.")], role: RoleOption) -> None:
     """Add a member of staff."""
-    with _transaction(read_settings()) as (session, now):
+    with transaction(read_settings()) as (session, now):
         staff.add_staff(session, name, role, now=now)
 
 
 @people.command("list")
 def list_people() -> None:
     """List all staff."""
-    with _transaction(read_settings()) as (session, _now):
+    with transaction(read_settings()) as (session, _now):
         for member in staff.list_staff(session):
             typer.echo(f"{member.name}\t{member.role}\t{'disabled' if member.disabled_at else 'active'}")
 
@@ -207,7 +256,7 @@ def list_people() -> None:
 @people.command("disable")
 def disable_person(name: Annotated[str, typer.Argument(help="Their name.")]) -> None:
     """End a member's access at once and revoke their tokens."""
-    with _transaction(read_settings()) as (session, now):
+    with transaction(read_settings()) as (session, now):
         _report(f"revoked tokens: {staff.disable_staff(session, name, now=now)}")
 
 
@@ -217,7 +266,7 @@ def create_token(
     holder: Annotated[str, typer.Option("--name", help="A member of staff, or what the token is for.")] = "unnamed",
 ) -> None:
     """Make a token and show it, this once."""
-    with _transaction(read_settings()) as (session, now):
+    with transaction(read_settings()) as (session, now):
         token = staff.create_token(session, holder, role, now=now)
     typer.echo(token)
 
@@ -225,7 +274,7 @@ def create_token(
 @tokens.command("list")
 def list_tokens() -> None:
     """List all tokens, without what is secret."""
-    with _transaction(read_settings()) as (session, _now):
+    with transaction(read_settings()) as (session, _now):
         for token in staff.list_tokens(session):
             state = "revoked" if token.revoked_at else "active"
             typer.echo(f"{token.id}\t{token.name}\t{token.role}\t{token.created_at:%Y-%m-%d}\t{state}")
@@ -234,7 +283,7 @@ def list_tokens() -> None:
 @tokens.command("revoke")
 def revoke_token(number: Annotated[int, typer.Argument(help="Its number in `token list`.")]) -> None:
     """Withdraw a token."""
-    with _transaction(read_settings()) as (session, now):
+    with transaction(read_settings()) as (session, now):
         staff.revoke_token(session, number, now=now)
 
 

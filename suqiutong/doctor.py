@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from suqiutong import database, rasa
 from suqiutong.errors import CommandError
-from suqiutong.freshness import KNOWLEDGE_INPUTS, MODEL_INPUTS, STAMP, digest, is_fresh
+from suqiutong.freshness import MODEL_INPUTS, STAMP, digest, is_fresh, knowledge_digest
 from suqiutong.settings import SECRETS, Settings, read_secret
 from suqiutong.up import check_ports
 
@@ -47,7 +47,7 @@ def examine(settings: Settings, *, today: date) -> Iterator[Finding]:
     yield _ports(settings)
     yield _secrets(settings)
     yield _database(settings)
-    yield _made("knowledge", settings.knowledge_folder, digest(KNOWLEDGE_INPUTS, settings.base_pipeline))
+    yield _made("knowledge", settings.knowledge_folder, knowledge_digest(settings))
     yield _made("model", settings.models_folder, digest(MODEL_INPUTS))
     yield check_calendar(today)
 

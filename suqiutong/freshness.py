@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
-from suqiutong.settings import ROOT
+from suqiutong.settings import ROOT, Settings
 
 KNOWLEDGE_INPUTS = ("knowledge", "language", "jurisdiction", "requirements.txt")
 MODEL_INPUTS = ("bot", "data", "config.yml")
@@ -22,6 +22,17 @@ def digest(inputs: Iterable[str], *extra: str, root: Path = ROOT) -> str:
             if file.is_file() and "__pycache__" not in file.parts:
                 state.update(f"\0{file.relative_to(root)}\0".encode() + sha256(file.read_bytes()).digest())
     return state.hexdigest()
+
+
+def knowledge_digest(settings: Settings, sources: Path | None = None) -> str:
+    """A digest of all that the knowledge base is made from.
+
+    Args:
+        settings: Say which pipeline finds the names.
+        sources: Folder of the added documents, where it is not that of the settings.
+    """
+    added = digest(["."], root=sources or settings.sources_folder)
+    return digest(KNOWLEDGE_INPUTS, settings.base_pipeline, added)
 
 
 def is_fresh(stamp: Path, value: str) -> bool:

@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         return ROOT / self.knowledge if self.knowledge else self.data_folder / "knowledge"
 
     @property
+    def sources_folder(self) -> Path:
+        """Folder of the documents that were added by command, absolute."""
+        return self.data_folder / "sources"
+
+    @property
     def models_folder(self) -> Path:
         """Folder of the trained model, absolute."""
         return ROOT / self.models if self.models else self.data_folder / "models"

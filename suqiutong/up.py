@@ -14,7 +14,7 @@ import httpx
 
 from suqiutong import rasa
 from suqiutong.errors import CommandError
-from suqiutong.freshness import KNOWLEDGE_INPUTS, MODEL_INPUTS, STAMP, digest, is_fresh, write_stamp
+from suqiutong.freshness import MODEL_INPUTS, STAMP, digest, is_fresh, knowledge_digest, write_stamp
 from suqiutong.settings import ROOT, Settings, read_secret
 from suqiutong.supervise import read_procfile, supervise
 
@@ -45,7 +45,7 @@ def check_ports(settings: Settings) -> None:
 
 def ensure_knowledge(settings: Settings, report: Report) -> None:
     """Build the knowledge base when what it is made from has changed."""
-    if is_fresh(settings.knowledge_folder / STAMP, digest(KNOWLEDGE_INPUTS, settings.base_pipeline)):
+    if is_fresh(settings.knowledge_folder / STAMP, knowledge_digest(settings)):
         return
     report("Building the knowledge base …")
     # A process of its own gives the memory of the build back.

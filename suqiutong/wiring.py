@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from suqiutong.database import make_engine
+from suqiutong.latest import Latest
 from suqiutong.settings import Settings, read_secret
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._latest_knowledge = Latest(self._knowledge_mark, self._try_knowledge)
 
     @cached_property
     def jurisdiction(self) -> Jurisdiction:
@@ -54,7 +56,7 @@ class Services:
         """
         from knowledge import KnowledgeBase
 
-        return KnowledgeBase.load(self.settings.knowledge_folder, self.jurisdiction.place_names, self.encoder)
+        return KnowledgeBase.load(self.settings.knowledge_folder.resolve(), self.jurisdiction.place_names, self.encoder)
 
     @cached_property
     def pipeline(self) -> Language:
@@ -63,9 +65,20 @@ class Services:
 
         return build_pipeline(self.settings.base_pipeline, self.jurisdiction.place_names)
 
-    @cached_property
+    @property
     def knowledge(self) -> KnowledgeBase | None:
-        """The knowledge base; None when it could not be loaded, which `/readyz` reports."""
+        """The knowledge base in its newest build; None when none could be loaded, which `/readyz` reports."""
+        return self._latest_knowledge.get()
+
+    def _knowledge_mark(self) -> tuple[int, int] | None:
+        """What changes with every build."""
+        try:
+            found = (self.settings.knowledge_folder / "clauses.json").stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    def _try_knowledge(self) -> KnowledgeBase | None:
         from knowledge import KnowledgeError
 
         try:

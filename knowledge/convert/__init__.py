@@ -62,9 +62,9 @@ def convert(path: Path, report: Report) -> Converted:
     content = _read(path)
     _check_kind(path, content)
     try:
-        raw = read(content, report)
-    except KnowledgeError as error:
-        raise KnowledgeError(error.code, **{**error.fields, "path": path.name}) from error
+        raw = read(content, path.name, report)
+    except KnowledgeError:
+        raise
     except MemoryError as error:
         raise KnowledgeError("too_big", path=path.name, limit=LIMIT_BYTES // 1_000_000) from error
     except Exception as error:  # a damaged file fails anywhere in its parser
@@ -101,23 +101,31 @@ def _check_kind(path: Path, content: bytes) -> None:
         raise KnowledgeError("wrong_kind", path=path.name, kind=kind)
 
 
-def _decode(content: bytes, report: Report) -> str:
+def _decode(content: bytes, name: str, report: Report) -> str:
     """Text in UTF-8 with or without mark, in UTF-16 with mark, or in GB18030."""
-    names = ("utf-16",) if content.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "gb18030")
-    for name in names:
+    encodings = ("utf-16",) if content.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "gb18030")
+    for encoding in encodings:
         try:
-            text = content.decode(name)
+            text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
         if not _CONTROLS.search(text):
-            if name != "utf-8-sig":
-                report(f"  read as {name.upper()}: not UTF-8")
+            if encoding != "utf-8-sig":
+                report(f"  read as {encoding.upper()}: not UTF-8")
             return text
-    raise KnowledgeError("not_text")
+    raise KnowledgeError("not_text", path=name)
 
 
-def _read_text(content: bytes, report: Report) -> Raw:
-    return Raw(_decode(content, report).splitlines())
+def _read_text(content: bytes, name: str, report: Report) -> Raw:
+    return Raw(_decode(content, name, report).splitlines())
+
+
+def _read_markdown(content: bytes, name: str, report: Report) -> Raw:
+    return read_markdown(_decode(content, name, report))
+
+
+def _read_html(content: bytes, name: str, report: Report) -> Raw:
+    return read_html(_decode(content, name, report), name)
 
 
 def _title(lines: list[str], told: str) -> str:
@@ -139,11 +147,11 @@ def _date(lines: list[str], told: str) -> date | None:
     return None
 
 
-_READERS: dict[str, Callable[[bytes, Report], Raw]] = {
+_READERS: dict[str, Callable[[bytes, str, Report], Raw]] = {
     ".txt": _read_text,
-    ".md": lambda content, report: read_markdown(_decode(content, report)),
-    ".html": lambda content, report: read_html(_decode(content, report)),
-    ".htm": lambda content, report: read_html(_decode(content, report)),
+    ".md": _read_markdown,
+    ".html": _read_html,
+    ".htm": _read_html,
     ".docx": read_docx,
     ".pdf": read_pdf,
 }

@@ -47,20 +47,20 @@ class _Table:
     top: float
 
 
-def read_pdf(content: bytes, report: Report) -> Raw:
+def read_pdf(content: bytes, name: str, report: Report) -> Raw:
     """The text of a file: page numbers and running heads left out, the lines of a paragraph joined."""
     try:
         with pdfplumber.open(BytesIO(content)) as pdf:
             if len(pdf.pages) > _LIMIT_PAGES:
-                raise KnowledgeError("too_many_pages", limit=_LIMIT_PAGES)
+                raise KnowledgeError("too_many_pages", path=name, limit=_LIMIT_PAGES)
             pages = [_read_page(page, i, len(pdf.pages), report) for i, page in enumerate(pdf.pages)]
             about = pdf.metadata or {}
     except PdfminerException as error:
         if any(isinstance(cause, PDFPasswordIncorrect | PDFTextExtractionNotAllowed) for cause in error.args):
-            raise KnowledgeError("locked") from error
+            raise KnowledgeError("locked", path=name) from error
         raise
-    if not any(isinstance(item, _Line) for page in pages for item in page):
-        raise KnowledgeError("scanned")
+    if not any(pages):
+        raise KnowledgeError("scanned", path=name)
     lines = list(_lines(_without_furniture(pages)))
     dated = re.match(r"D:(\d{4})(\d\d)(\d\d)", str(about.get("CreationDate") or ""))
     return Raw(lines, str(about.get("Title") or ""), "-".join(dated.groups()) if dated else "")

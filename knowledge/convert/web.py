@@ -21,11 +21,20 @@ _HEADING = re.compile("^h([1-6])$")
 _TITLES, _DATES = ("articletitle", "og:title"), ("pubdate", "publishdate", "article:published_time")
 
 
-def read_html(text: str) -> Raw:
+def read_html(text: str, name: str) -> Raw:
     """The text of a page, its scripts, menus and hidden parts left out."""
-    text = re.sub(r"^\s*<\?xml[^>]*>", "", text)
     if not re.search(r"<\w", text):
-        raise KnowledgeError("wrong_kind", kind=".html")
+        raise KnowledgeError("wrong_kind", path=name, kind=".html")
+    return _read_page(re.sub(r"^\s*<\?xml[^>]*>", "", text))
+
+
+def read_markdown(text: str) -> Raw:
+    """The text of a Markdown file; what is HTML in it is text."""
+    page = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return _read_page(f"<html><body>{page}</body></html>")
+
+
+def _read_page(text: str) -> Raw:
     page = html.document_fromstring(text)
     about = {str(one.get("name") or one.get("property")).lower(): one.get("content") or "" for one in page.iter("meta")}
     title = next((about[name] for name in _TITLES if about.get(name)), page.findtext(".//title") or "")
@@ -34,13 +43,6 @@ def read_html(text: str) -> Raw:
     main = page.xpath("//article|//main")
     lines = list(_lines(main[0] if len(main) == 1 else page))
     return Raw(lines, one_line(title), next((about[name] for name in _DATES if about.get(name)), ""))
-
-
-def read_markdown(text: str) -> Raw:
-    """The text of a Markdown file; what is HTML in it is text."""
-    return read_html(
-        f"<html><body>{MarkdownIt('commonmark', {'html': False}).enable('table').render(text)}</body></html>"
-    )
 
 
 def _lines(element: html.HtmlElement) -> Iterator[str]:

@@ -26,20 +26,20 @@ _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallba
 _MANY = 2000
 
 
-def read_docx(content: bytes, report: Report) -> Raw:
+def read_docx(content: bytes, name: str, report: Report) -> Raw:
     """The text of a document: paragraphs, lists, tables; numbers that Word counts itself are written out."""
     with ZipFile(BytesIO(content)) as package:
         names = package.namelist()
         if "EncryptedPackage" in names or any(part.flag_bits & 1 for part in package.infolist()):
-            raise KnowledgeError("locked")
+            raise KnowledgeError("locked", path=name)
         if "word/document.xml" not in names:
-            raise KnowledgeError("wrong_kind", kind=".docx")
+            raise KnowledgeError("wrong_kind", path=name, kind=".docx")
         # A small file that unpacks into gigabytes is no report.
         if sum(part.file_size for part in package.infolist()) > _LIMIT_BYTES:
-            raise KnowledgeError("too_big", limit=_LIMIT_BYTES // 1_000_000)
+            raise KnowledgeError("too_big", path=name, limit=_LIMIT_BYTES // 1_000_000)
     document = docx.Document(BytesIO(content))
     about = document.core_properties
-    dated = about.created or about.modified
+    dated = about.modified or about.created
     return Raw(list(_lines(document, report)), about.title or "", f"{dated:%Y-%m-%d}" if dated else "")
 
 
