@@ -1,12 +1,18 @@
-"""Personal data in a text: phone numbers, identity numbers, and the name a person gives as their own."""
+"""Personal data in a text: what a person gives as their own, and everything that must not be kept in a log."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
+import yaml
 from stdnum.cn import ric
+
+_MASKS = Path(__file__).with_name("personal.yml")
 
 _ID_NUMBER = re.compile(r"(?<![0-9A-Za-z])[1-9]\d{16}[\dXx](?![0-9A-Za-z])")
 # Digits of a mobile number may be parted by spaces or dashes as people write them: 138 0013 8000, 138-0013-8000.
@@ -35,6 +41,55 @@ _SURNAME_GIVEN = re.compile(
 )
 _TITLED = re.compile(
     rf"(?:我是|叫我|称呼我|我系|可以叫我|叫)\s*((?:小|老|阿)?(?:{_SURNAMES})(?:先生|女士|小姐|太太|师傅|阿姨|伯|姐|哥|叔|生|工))"
+)
+
+# What is masked beyond that. Here a number too many is masked rather than one too few.
+_N = "(?:[A-Za-z][0-9]{0,3}|[0-9]{1,4}[A-Za-z]?|[一二三四五六七八九十]{1,3})"
+_FLAT = rf"(?:{_N}(?:单元|梯))?(?:{_N}[楼层])?(?:[0-9]{{1,4}}[A-Za-z]?(?:号房|号铺|[室房号户])?)?"
+_MASKED: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("email", re.compile(r"[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", re.ASCII)),
+    (
+        "id_number",
+        re.compile(r"(?<![0-9A-Za-z])(?:[0-9]{17}[0-9Xx]|[0-9]{15}|[A-Za-z]{1,2}[0-9]{7,10})(?![0-9A-Za-z])"),
+    ),
+    (
+        "plate",
+        re.compile(
+            "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领][A-Za-z][·•. -]?"
+            "[0-9A-Za-z]{4,5}[0-9A-Za-z挂学警港澳]"
+        ),
+    ),
+    (
+        "account",
+        re.compile(
+            r"(?:微信|薇信|威信|[vV][信xX]|[wW][xX]|[qQ]{2}|扣扣)(?:号码?|[iI][dD])?\s*(?:[是为:：]|加我)?\s*([A-Za-z0-9][-_A-Za-z0-9]{4,19})"
+        ),
+    ),
+    ("card", re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){11,18}(?![0-9])")),
+    # Seven to eleven digits that are no date and no amount, and numbers read out sign by sign.
+    (
+        "phone",
+        re.compile(
+            r"(?<![0-9.])(?!20[0-9]{2}-[0-9]{1,2}-[0-9])[0-9](?:[ -]?[0-9]){6,10}(?![0-9]|[元万亿个人户套平件次%])"
+            "|[零〇一二三四五六七八九幺]{7,}"
+        ),
+    ),
+    (
+        "door",
+        re.compile(
+            rf"(?<![0-9A-Za-z一二三四五六七八九十了建共有盖拆超第这那每几])(?:{_N}(?:号楼|[栋幢座])|{_N}单元){_FLAT}"
+            rf"|(?<=[路街巷道里弄坊村围园厦区场])[0-9]+(?:-[0-9]+)?号{_FLAT}"
+            r"|(?<![0-9])[0-9]{3,4}[A-Za-z]?(?:号房|号铺|[室房])(?!间)|(?<![0-9-])(?!20[0-9]{2}-)[0-9]{1,3}(?:-[0-9]{1,4}){2}(?![0-9-])"
+        ),
+    ),
+    # Somebody else's: only surnames that begin no other word before an office.
+    (
+        "name",
+        re.compile(
+            "[王李张刘陈杨赵黄周吴徐孙胡朱林何郭罗梁宋郑谢韩唐冯董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪姜范谭廖邹熊陆郝崔康邱秦侯邵孟龙雷钱汤尹黎常武贺赖龚]"
+            "[\u3400-\u9fff]{0,2}?(?:书记|主任|局长|所长|站长|队长|经理|老师|医生|先生|女士|小姐|师傅)"
+        ),
+    ),
 )
 
 Kind = Literal["phone", "name", "id_number"]
@@ -79,6 +134,39 @@ def find_personal(text: str) -> list[Personal]:
             if all(end <= other.start or start >= other.end for other in found):
                 found.append(Personal(kind, text[start:end], start, end))
     return sorted(found, key=lambda personal: personal.start)
+
+
+def mask_personal(text: str) -> str:
+    """`text` with everything personal in it replaced by what it is, for texts that are kept and read by others.
+
+    Masked are, besides what `find_personal` finds: identity, passport and card numbers, further phone numbers, plates,
+    WeChat and QQ accounts, mail addresses, house and door numbers (the road and the estate stay), and people named with
+    their office. A bare name of somebody else is not known as one.
+    """
+    masks = _masks()
+    end = 0
+    parts = []
+    for start, stop, kind in sorted(_spans(text), key=lambda span: (span[0], -span[1])):
+        if start >= end:
+            parts += [text[end:start], masks[kind]]
+        # What reaches beyond the piece before it is personal too.
+        end = max(end, stop)
+    return "".join([*parts, text[end:]])
+
+
+def _spans(text: str) -> Iterator[tuple[int, int, str]]:
+    half = text.translate(_HALF_WIDTH)
+    for personal in find_personal(text):
+        yield personal.start, personal.end, personal.kind
+    for kind, pattern in _MASKED:
+        for match in pattern.finditer(half):
+            yield *match.span(match.lastindex or 0), kind
+
+
+@cache
+def _masks() -> dict[str, str]:
+    masks: dict[str, str] = yaml.safe_load(_MASKS.read_text(encoding="utf-8"))["masks"]
+    return masks
 
 
 # One sign for one sign, so that offsets stay.
