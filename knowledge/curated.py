@@ -70,17 +70,19 @@ class CuratedEntry(Base):
             return "retired"
         if not self.approved_at:
             return "draft"
-        if self.valid_until and self.valid_until < today:
+        if self.is_over(today):
             return "expired"
         return "live" if self.valid_from <= today else "early"
 
+    def is_over(self, today: date) -> bool:
+        """Whether it was taken out of service or its time has passed."""
+        return self.retired_at is not None or (self.valid_until is not None and self.valid_until < today)
+
     def is_expiring(self, today: date) -> bool:
         """Whether it ends within 30 days."""
-        return (
-            self.retired_at is None
-            and self.valid_until is not None
-            and 0 <= (self.valid_until - today).days <= EXPIRING_DAYS
-        )
+        if self.valid_until is None or self.is_over(today):
+            return False
+        return (self.valid_until - today).days <= EXPIRING_DAYS
 
     def content(self) -> dict[str, Any]:
         """What an editor wrote, as in a file."""
@@ -401,7 +403,7 @@ def _duplicates(session: Session, drafts: Sequence[Mapping[str, Any]], today: da
     replaced = {draft["id"] for draft in drafts}
     owners: dict[str, str] = {}
     for entry in list_entries(session):
-        if entry.id not in replaced and entry.state(today) not in ("retired", "expired"):
+        if entry.id not in replaced and not entry.is_over(today):
             owners |= dict.fromkeys(_keys(entry.variants), entry.id)
     for draft in drafts:
         for variant, key in zip(draft["variants"], _keys(draft["variants"]), strict=True):

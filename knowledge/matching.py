@@ -22,13 +22,15 @@ from language.vectors import Encoder, Vectors
 _RULES = Path(__file__).with_name("matching.yml")
 
 # Measured on tests/integration/curated_probes.yml with multilingual-e5-small: from this likeness on an entry is served.
-ACCEPT = 0.70
+ACCEPT = 0.68
 # Variants nearest in meaning whose words are looked at.
 _NEAREST = 12
 # Cosine below which two questions share nothing but being questions, and above which they are the same.
 _COSINE = (0.90, 0.98)
 _WEIGHT_OF_MEANING = 0.4
 _COST_OF_ANOTHER_ASPECT = 0.12
+# For a word of the question that no variant of the entry says: it is what the question is about, or a synonym.
+_COST_OF_A_STRANGE_WORD = 0.15
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 # 一 is left out: 一个月多少钱 names no number.
@@ -46,7 +48,7 @@ class Reading:
         text: Normalised, numbers before units in digits.
         words: Content words, without those that say what is asked.
         aspects: What it asks of its subject, ids of `matching.yml`; empty for a text that asks nothing.
-        exact: Numbers, places, year and denial: no two questions that differ in one of them are the same.
+        exact: Numbers, places and areas, year and denial: no two questions that differ in one of them are the same.
     """
 
     text: str
@@ -74,7 +76,7 @@ class Reader:
             aspects=aspects - {"whether"} or aspects,
             exact=(
                 frozenset(_NUMBER.findall(text)),
-                frozenset(question.places),
+                frozenset(question.places).union(rules.area.findall(text)),
                 None if question.year == "0" else question.year,
                 bool(rules.denial.search(rules.not_denial.sub(" ", text))),
             ),
@@ -106,9 +108,9 @@ class Reader:
         full = sum(map(weight, asked.words))
         if not full:
             return 0.5 if other.words else 1.0
-        return sum(weight(word) * self._said(word, other) for word in asked.words) / full
+        return sum(weight(word) * self.said(word, other) for word in asked.words) / full
 
-    def _said(self, word: str, reading: Reading) -> float:
+    def said(self, word: str, reading: Reading) -> float:
         """How surely a word is said: as it is, by another name, or by most of its signs cut otherwise."""
         if word in reading.text:
             return 1.0
@@ -169,6 +171,9 @@ class CuratedMatcher:
         }
         self._matrix = np.stack([self.vectors[reading.text] for reading in self._readings]) if self._readings else None
         self._rarity = self._rarities()
+        self._of_entry: dict[str, list[Reading]] = {}
+        for (entry, _), reading in zip(self._variants, self._readings, strict=True):
+            self._of_entry.setdefault(entry.id, []).append(reading)
 
     def find(self, text: str) -> Match | None:
         """The entry that answers `text`; None unless that is as good as certain."""
@@ -181,11 +186,22 @@ class CuratedMatcher:
             return None
         cosines = self._matrix @ self._encoder.encode([asked.text])[0]
         scored = [
-            (self._reader.likeness(asked, self._readings[i], float(cosines[i]), self._weight), int(i))
+            (self._score(asked, int(i), float(cosines[i])), int(i))
             for i in np.argsort(-cosines, kind="stable")[:_NEAREST]
         ]
         score, i = max(scored, key=lambda pair: (pair[0], -pair[1]))
         return self._match(i, score) if score >= ACCEPT else None
+
+    def _score(self, asked: Reading, i: int, cosine: float) -> float:
+        score = self._reader.likeness(asked, self._readings[i], cosine, self._weight)
+        if score < ACCEPT:
+            return score
+        variants = self._of_entry[self._variants[i][0].id]
+        said = (max(self._reader.said(word, variant) for variant in variants) for word in asked.words)
+        strange = max(
+            (self._weight(word) * (1 - sure) for word, sure in zip(asked.words, said, strict=True)), default=0
+        )
+        return score - _COST_OF_A_STRANGE_WORD * strange
 
     def _match(self, i: int, score: float) -> Match:
         entry, variant = self._variants[i]
@@ -219,6 +235,7 @@ class _Rules:
     aspects: dict[str, re.Pattern[str]]
     all_aspects: re.Pattern[str]
     alike: list[frozenset[str]]
+    area: re.Pattern[str]
     denial: re.Pattern[str]
     not_denial: re.Pattern[str]
 
@@ -230,6 +247,7 @@ def _rules() -> _Rules:
         aspects={name: re.compile(pattern) for name, pattern in data["aspects"].items()},
         all_aspects=re.compile("|".join(f"(?:{pattern})" for pattern in data["aspects"].values())),
         alike=[frozenset(group) for group in data["alike"]],
+        area=re.compile(data["area"]),
         denial=re.compile(data["denial"]),
         not_denial=re.compile(data["not_denial"]),
     )

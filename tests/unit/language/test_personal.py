@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from language.personal import find_personal
+from language.personal import find_personal, mask_personal
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,53 @@ def test_every_piece_stands_at_its_offsets_without_overlap(text: str) -> None:
     found = find_personal(text)
     assert all(text[personal.start : personal.end] == personal.text for personal in found)
     assert all(before.end <= after.start for before, after in pairwise(found))
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("我叫李小红，手机138 0013 8000", "我叫〔姓名〕，手机〔电话〕"),
+        ("身份证110105194912310021错了", "身份证〔证件号〕错了"),
+        ("身份证11010519491231002x", "身份证〔证件号〕"),
+        ("护照E12345678", "护照〔证件号〕"),
+        ("卡号6222 0212 3456 7890 123", "卡号〔卡号〕"),
+        ("车牌粤B·12345和粤BD12345", "车牌〔车牌〕和〔车牌〕"),
+        ("加我微信abc_123456", "加我微信〔账号〕"),
+        ("微信号：wxid_abc123", "微信号：〔账号〕"),
+        ("QQ 12345678", "QQ 〔账号〕"),
+        ("邮箱a.b@qq.com", "邮箱〔邮箱〕"),
+        ("电话27401234", "电话〔电话〕"),
+        ("一三八零零一三八零零零", "〔电话〕"),
+        ("光明大道428号3楼302室漏水", "光明大道〔门牌〕漏水"),
+        ("万悦山3栋2单元501", "万悦山〔门牌〕"),
+        ("和谐花园５号楼５０１室", "和谐花园〔门牌〕"),
+        ("新围3-2-501", "新围〔门牌〕"),
+        ("张伟书记不管", "〔姓名〕不管"),
+    ],
+)
+def test_what_is_personal_is_masked(text: str, masked: str) -> None:
+    assert mask_personal(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12345是什么电话",
+        "1+6+N是什么",
+        "安置房建了12栋什么时候分",
+        "2022-11-23登记的",
+        "奖金1000000元",
+        "12楼太吵",
+        "第三批36户98700平方米",
+        "2022年罚款3091.5万元",
+        "向书记反映",
+    ],
+)
+def test_what_a_question_is_about_is_not_masked(text: str) -> None:
+    assert mask_personal(text) == text
+
+
+@given(st.text(alphabet="我姓叫陈王电话微信QQ栋号室:：，138000-xB０粤", max_size=60))
+def test_masking_leaves_no_number_that_identifies(text: str) -> None:
+    masked = mask_personal(text)
+    assert not [personal for personal in find_personal(masked) if personal.kind != "name"]
