@@ -24,8 +24,8 @@ from storage import Base, UtcDateTime
 TEXT_LIMIT_CHARACTERS = 400
 # A year shows what comes back with the seasons, such as school places; who needs longer keeps an entry, not a question.
 RETENTION = timedelta(days=365)
-# Likeness from which two questions are one piece of work; an editor sees all examples, so it is lower than for answers.
-SAME_WORK = 0.60
+# Likeness from which two questions are one piece of work; an editor looks at them, so it is a little lower than for answers.
+SAME_WORK = 0.65
 EXAMPLES = 5
 # A question takes 20 ms to encode, and nobody works through more at once.
 READ_LIMIT = 500
