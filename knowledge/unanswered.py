@@ -24,7 +24,7 @@ from storage import Base, UtcDateTime
 TEXT_LIMIT_CHARACTERS = 400
 # A year shows what comes back with the seasons, such as school places; who needs longer keeps an entry, not a question.
 RETENTION = timedelta(days=365)
-# Likeness from which two questions are one piece of work; an editor looks at them, so it is a little lower than for answers.
+# Likeness from which two questions are one piece of work; lower than for answers, since an editor looks at them.
 SAME_WORK = 0.65
 EXAMPLES = 5
 # A question takes 20 ms to encode, and nobody works through more at once.
