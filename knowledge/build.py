@@ -20,6 +20,7 @@ from language.vectors import Encoder, Vectors
 
 SOURCES = Path(__file__).with_name("sources")
 _AT_ONCE = 200
+VECTOR_LENGTH = 384
 _TEXTS, _ROWS = "encoded.json", "encoded.npy"
 
 Report = Callable[[str, int], None]
@@ -31,19 +32,20 @@ class Problem:
 
     Attributes:
         text: Document, offset and words.
-        is_fatal: Such a base must not be used. Not so for a loose figure of an added document, whose names nobody lists.
+        is_fatal: Such a base must not be used. A loose figure of an added document is none: nobody lists its names.
     """
 
     text: str
     is_fatal: bool = True
 
 
-def read_sources(folder: Path = SOURCES, added: Path | None = None) -> list[Document]:
-    """All documents of a folder, by name, and behind them those that were added.
+def read_sources(folder: Path | None = None, added: Path | None = None) -> list[Document]:
+    """All documents of a folder, by default the shipped ones, by name, and behind them those that were added.
 
     Raises:
         KnowledgeError: There are none, or one cannot be read.
     """
+    folder = folder or SOURCES
     paths = [*sorted(folder.glob("*.txt")), *(sorted(added.glob("*.txt")) if added else [])]
     documents = [read_document(path) for path in paths]
     if not documents:
@@ -105,7 +107,9 @@ class _Encoding:
             self._used.update(zip(some, self._encoder.encode(some), strict=True))
             self._report("encoded", len(self._used))
         self._used.update((text, self._known[text]) for text in texts if text in self._known)
-        return np.stack([self._used[text] for text in texts]) if texts else self._encoder.encode([])
+        if not texts:
+            return np.zeros((0, VECTOR_LENGTH), dtype=np.float32)
+        return np.stack([self._used[text] for text in texts])
 
     def save(self, folder: Path) -> None:
         """Keep all that was encoded."""

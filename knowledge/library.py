@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from knowledge.build import SOURCES, read_sources
+from knowledge.build import read_sources
 from knowledge.convert import Converted
 from knowledge.document import Document, make_document
 from knowledge.errors import KnowledgeError
@@ -74,13 +74,13 @@ def new_document(path: Path, text: str, about: dict[str, Any], name: str | None)
     return document
 
 
-def put(folder: Path, document: Document, about: dict[str, Any], shipped: Path = SOURCES) -> None:
+def put(folder: Path, document: Document, about: dict[str, Any]) -> None:
     """Put a new document into a folder of added ones.
 
     Raises:
         KnowledgeError: Its id is taken, or its content is there already.
     """
-    for known in read_sources(shipped, folder):
+    for known in read_sources(added=folder):
         if known.digest == document.digest:
             raise KnowledgeError("already_there", id=known.id)
         if known.id == document.id:
@@ -90,14 +90,16 @@ def put(folder: Path, document: Document, about: dict[str, Any], shipped: Path =
     (folder / f"{document.id}.txt").write_bytes(document.text.encode())
 
 
-def take_out(folder: Path, name: str, shipped: Path = SOURCES) -> None:
+def take_out(folder: Path, name: str) -> None:
     """Take an added document out of a folder.
 
     Raises:
         KnowledgeError: There is none of this id, or it is shipped with the program.
     """
     if name not in {path.stem for path in folder.glob("*.txt")}:
-        raise KnowledgeError("is_shipped" if (shipped / f"{Path(name).name}.txt").exists() else "not_there", id=name)
+        raise KnowledgeError(
+            "is_shipped" if name in {document.id for document in read_sources()} else "not_there", id=name
+        )
     for suffix in ("txt", "yml"):
         (folder / f"{name}.{suffix}").unlink(missing_ok=True)
 

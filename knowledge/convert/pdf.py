@@ -36,6 +36,7 @@ class _Line:
     left: float
     right: float
     top: float
+    is_outside: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def _read_page(page: Page, number: int, count: int, report: Report) -> list[_Lin
             left=line["x0"],
             right=line["x1"],
             top=line["top"],
+            is_outside=not 0.1 * page.height < line["top"] < 0.89 * page.height,
         )
         for line in body.extract_text_lines()
         if line["text"].strip()
@@ -94,18 +96,20 @@ def _read_page(page: Page, number: int, count: int, report: Report) -> list[_Lin
 
 
 def _without_furniture(pages: Sequence[list[_Line | _Table]]) -> Iterator[_Line | _Table]:
-    """All pages without page numbers, and without first and last lines that come again on most pages."""
+    """All pages without page numbers, and without first and last lines that come again on most pages.
+
+    Where only running heads and feet stand, lines that differ in their figures alone are the same.
+    """
     edges = [[item for item in (*page[:2], *page[-2:]) if isinstance(item, _Line)] for page in pages]
     repeated = Counter(key for edge in edges for key in {_key(line) for line in edge})
     often = max(3, len(pages) // 2)
     for page, edge in zip(pages, edges, strict=True):
-        for item in page:
-            if not (item in edge and (_PAGE_NUMBER.match(_key(item, "1")) or repeated[_key(item)] >= often)):
-                yield item
+        dropped = [line for line in edge if _PAGE_NUMBER.match(line.text) or repeated[_key(line)] >= often]
+        yield from (item for item in page if item not in dropped)
 
 
-def _key(item: _Line | _Table, digit: str = "#") -> str:
-    return re.sub(r"\d", digit, item.text) if isinstance(item, _Line) else ""
+def _key(line: _Line) -> str:
+    return re.sub(r"\d", "#", line.text) if line.is_outside else line.text
 
 
 def _lines(items: Iterator[_Line | _Table]) -> Iterator[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jurisdiction import load_jurisdiction
 from knowledge import Context, KnowledgeBase, KnowledgeError, Reply
 from knowledge.base import Index
 from knowledge.build import SOURCES, build, fact_rows, facts_of, problems, read_sources
+from knowledge.document import make_document
 from knowledge.question import Lexicon
 from language.normalise import normalise
 from language.pipeline import build_pipeline
@@ -36,10 +37,10 @@ def pipeline():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, encoder, pipeline) -> Path:
-    target = tmp_path_factory.mktemp("base") / "knowledge"
+    target = tmp_path_factory.mktemp("base")
     said: list[tuple[str, int]] = []
-    build(target, PLACES, encoder, pipeline, lambda what, count: said.append((what, count)))
-    assert [what for what, _ in said] == ["documents", "clauses"]
+    build(target, read_sources(), PLACES, encoder, pipeline, lambda what, count: said.append((what, count)))
+    assert list(dict.fromkeys(what for what, _ in said)) == ["documents", "encoded", "clauses"]
     assert all(count > 0 for _, count in said)
     return target
 
@@ -229,12 +230,11 @@ def sources(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def built(tmp_path: Path, sources: Path, encoder, pipeline) -> Iterator[Path]:
-    target = tmp_path / "var" / "knowledge"
-    build(target, PLACES, encoder, pipeline, lambda _what, _count: None, sources)
-    yield target
-    # Nothing half-made is left beside it, whatever happened.
-    assert [path.name for path in target.parent.iterdir()] == ["knowledge"]
+def built(tmp_path: Path, sources: Path, encoder, pipeline) -> Path:
+    target = tmp_path / "built"
+    target.mkdir()
+    build(target, read_sources(sources), PLACES, encoder, pipeline, lambda _what, _count: None)
+    return target
 
 
 def facts(target: Path) -> list[str]:
@@ -247,13 +247,41 @@ def test_what_is_built_holds_against_its_sources(folder: Path) -> None:
     assert len(facts_of(index, documents[0].id)) == len(list(fact_rows(index))) > 80
     row = next(row for row in fact_rows(index) if row["text"] == "9113个")
     assert (row["period"], row["status"], row["quote"]) == ("2022", "achieved", "发动企业提供岗位9113个")
+    assert row["document"] == "guangming-2022-report"
 
 
-def test_building_again_takes_in_what_has_changed(built: Path, sources: Path, encoder, pipeline) -> None:
-    assert facts(built) == ["12场", "3万余人次"]
+def test_what_the_base_before_knows_is_not_encoded_again(built: Path, sources: Path, tmp_path: Path, pipeline) -> None:
+    seen: list[str] = []
+
+    class Counting(SentenceEncoder):
+        def encode(self, texts):
+            seen.extend(texts)
+            return super().encode(texts)
+
     (sources / "small.txt").write_text(SMALL.replace("12场", "15场"), encoding="utf-8")
-    build(built, PLACES, encoder, pipeline, lambda _what, _count: None, sources)
-    assert facts(built) == ["15场", "3万余人次"]
+    (tmp_path / "next").mkdir()
+    index = build(
+        tmp_path / "next", read_sources(sources), PLACES, Counting(), pipeline, lambda _what, _count: None, built
+    )
+    assert facts(tmp_path / "next") == ["15场", "3万余人次"]
+    again, *fresh = seen  # the first asks whether the encoder is still the same
+    assert again == "举办读书会12场"
+    assert all("15" in text for text in fresh)
+    for name, texts in (("clauses", [normalise(one.text) for one in index.clauses]), ("words", index.vocabulary)):
+        assert np.allclose(index.vectors[name], SentenceEncoder().encode(texts), atol=1e-4)
+
+
+def test_what_another_encoder_saw_is_not_taken_over(built: Path, sources: Path, tmp_path: Path, pipeline) -> None:
+    class Other(SentenceEncoder):
+        def encode(self, texts):
+            return -super().encode(texts)
+
+    (tmp_path / "next").mkdir()
+    index = build(
+        tmp_path / "next", read_sources(sources), PLACES, Other(), pipeline, lambda _what, _count: None, built
+    )
+    old = Index.load(built, Lexicon(PLACES))
+    assert np.allclose(index.vectors["clauses"], -old.vectors["clauses"], atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -264,46 +292,32 @@ def test_building_again_takes_in_what_has_changed(built: Path, sources: Path, en
         (SMALL.replace("12场", "12.5分"), "does_not_hold"),
     ],
 )
-def test_a_source_that_fails_keeps_the_old_base(
-    built: Path, sources: Path, encoder, pipeline, text: str, code: str
-) -> None:
+def test_a_source_that_fails_makes_no_base(sources: Path, tmp_path: Path, encoder, pipeline, text, code) -> None:
     (sources / "small.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "next").mkdir()
     with pytest.raises(KnowledgeError) as caught:
-        build(built, PLACES, encoder, pipeline, lambda _what, _count: None, sources)
+        build(tmp_path / "next", read_sources(sources), PLACES, encoder, pipeline, lambda _what, _count: None)
     assert caught.value.code == code
-    assert facts(built) == ["12场", "3万余人次"]
+    assert list((tmp_path / "next").iterdir()) == []
 
 
-def test_no_sources_at_all_keep_the_old_base(built: Path, tmp_path: Path, encoder, pipeline) -> None:
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(KnowledgeError, match="empty 里没有资料"):
-        build(built, PLACES, encoder, pipeline, lambda _what, _count: None, empty)
-    assert facts(built) == ["12场", "3万余人次"]
+def test_no_sources_at_all_are_told(tmp_path: Path) -> None:
+    with pytest.raises(KnowledgeError, match="里没有资料"):
+        read_sources(tmp_path)
 
 
-@pytest.mark.parametrize("step", ["vectors", "first rename", "second rename"])
-def test_a_crash_between_two_steps_keeps_the_old_base(
-    built: Path, sources: Path, encoder, pipeline, monkeypatch: pytest.MonkeyPatch, step: str
+def test_a_quote_that_does_not_stand_is_fatal_and_a_loose_figure_of_an_added_document_is_not(
+    built: Path, sources: Path
 ) -> None:
-    rename, calls = Path.rename, []
-
-    def crash(*_args, **_kwargs):
-        raise OSError("disk full")
-
-    def rename_or_crash(path: Path, target: Path) -> Path:
-        calls.append(path)
-        return crash() if len(calls) == (1 if step == "first rename" else 2) else rename(path, target)
-
-    if step == "vectors":
-        monkeypatch.setattr("knowledge.base.np.savez", crash)
-    else:
-        monkeypatch.setattr(Path, "rename", rename_or_crash)
+    index = Index.load(built, Lexicon(PLACES))
     (sources / "small.txt").write_text(SMALL.replace("12场", "15场"), encoding="utf-8")
-    with pytest.raises(OSError, match="disk full"):
-        build(built, PLACES, encoder, pipeline, lambda _what, _count: None, sources)
-    monkeypatch.undo()
-    assert facts(built) == ["12场", "3万余人次"]
+    assert any(problem.is_fatal and problem.text.endswith("12场") for problem in problems(read_sources(sources), index))
+    about = {"title": "甲", "published_on": "2031-01-01"}
+    text = "一、2030年总结\n得分98.5。2030年3月5日开园。\n"
+    for extra, is_fatal in (({}, True), ({"added_at": "2031-01-02"}, False)):
+        found = list(problems([make_document("new", text, about | extra)], Index([], Lexicon(PLACES), index.vectors)))
+        assert ("new:13: 98.5", is_fatal) in [(problem.text, problem.is_fatal) for problem in found]
+        assert is_fatal or len(found) == 1
 
 
 def test_a_base_that_was_never_built_is_told(tmp_path: Path, encoder: SentenceEncoder) -> None:

@@ -11,7 +11,9 @@ A4 = (595, 842)
 Word = tuple[float, float, float, str]
 
 
-def pdf(pages: Iterable[Sequence[Word]], rules: Sequence[tuple[float, float, float, float]] = (), extra: str = "") -> bytes:
+def pdf(
+    pages: Iterable[Sequence[Word]], rules: Sequence[tuple[float, float, float, float]] = (), extra: str = ""
+) -> bytes:
     """A PDF in a font of the standard set for Chinese, which readers know without its file.
 
     Args:
@@ -31,7 +33,8 @@ def pdf(pages: Iterable[Sequence[Word]], rules: Sequence[tuple[float, float, flo
     kids = []
     for i, words in enumerate(pages):
         drawn = "".join(
-            f"BT /F1 {size} Tf {x} {A4[1] - y} Td <{text.encode('utf-16-be').hex()}> Tj ET\n" for x, y, size, text in words
+            f"BT /F1 {size} Tf {x} {A4[1] - y} Td <{text.encode('utf-16-be').hex()}> Tj ET\n"
+            for x, y, size, text in words
         )
         if i == 0:
             drawn += "".join(f"{x} {A4[1] - y} m {right} {A4[1] - below} l S\n" for x, y, right, below in rules)
@@ -77,7 +80,10 @@ def typeset(paragraphs: Iterable[str], size: float = 16, width: int = 28, lines:
 def ruled_table(rows: Sequence[Sequence[str]], top: float = 80, height: float = 24, width: float = 110):
     """Words and rules of a table."""
     words = [
-        (74 + width * j, top + height * i + 16, 12, cell) for i, row in enumerate(rows) for j, cell in enumerate(row) if cell
+        (74 + width * j, top + height * i + 16, 12, cell)
+        for i, row in enumerate(rows)
+        for j, cell in enumerate(row)
+        if cell
     ]
     right, bottom = 70 + width * len(rows[0]), top + height * len(rows)
     rules = [(70, top + height * i, right, top + height * i) for i in range(len(rows) + 1)]
