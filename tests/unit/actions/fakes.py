@@ -128,4 +128,4 @@ def filed_by(services: FakeServices, sender: str = "resident") -> dict[str, Any]
     resident.tells("白花洞路口的井盖松了,一过车就响,希望修好", "file_petition")
     resident.tells("上周开始")
     resident.tells("我叫李强,13800138000")
-    return resident.tells("确认提交", "affirm")[-1]
+    return resident.tells("确认提交")[-1]

@@ -201,7 +201,7 @@ def test_a_legal_path_is_named_before_anything_else_is_asked():
     (message,) = resident.tells("公司违法辞退我,我已经申请了劳动仲裁", "file_petition")
     assert message["kind"] == "clarify"
     assert "仲裁" in message["text"]
-    (message,) = resident.tells("仍要登记", "affirm")
+    (message,) = resident.tells("仍要登记")
     assert message["text"] == asked("place")
 
 
@@ -271,7 +271,7 @@ def test_the_petition_is_read_back_with_where_it_goes_and_why():
 
 def test_a_correction_is_read_back_again():
     resident = ready()
-    (message,) = resident.tells("地点说错了,是碧眼社区,不是白花社区", "correct_detail")
+    (message,) = resident.tells("地点说错了,是碧眼社区,不是白花社区")
     assert message["kind"] == "confirm"
     assert message["ticket"]["community"] == "碧眼"
     assert "白花" not in message["text"]
@@ -293,7 +293,7 @@ def test_an_accusation_shows_no_office_and_says_that_it_is_kept_apart():
     assert (message["ticket"]["office"], message["ticket"]["community"]) == (None, None)
     assert "专人办理" in message["text"]
     assert "None" not in message["text"]
-    (message,) = resident.tells("确认提交", "affirm")
+    (message,) = resident.tells("确认提交")
     assert (message["ticket"]["office"], message["ticket"]["community"]) == (None, None)
     assert "由光明区群众诉求服务大厅办理" in message["text"]
 
@@ -303,7 +303,7 @@ def test_an_accusation_shows_no_office_and_says_that_it_is_kept_apart():
 
 def test_a_confirmed_petition_is_filed_and_forgotten():
     resident = ready()
-    (message,) = resident.tells("确认提交", "affirm")
+    (message,) = resident.tells("确认提交")
     assert message["kind"] == "ticket"
     assert message["ticket"]["number"] in message["text"]
     assert "查询码：" in message["text"]
@@ -315,9 +315,9 @@ def test_a_confirmed_petition_is_filed_and_forgotten():
 def test_the_same_key_files_once_and_shows_the_same_ticket():
     resident = ready()
     kept = dict(resident.slots)
-    first = resident.tells("确认提交", "affirm")
+    first = resident.tells("确认提交")
     resident.slots = kept
-    assert resident.tells("确认提交", "affirm") == first
+    assert resident.tells("确认提交") == first
     assert petitions_of(resident.services) == 1
 
 
@@ -330,20 +330,20 @@ def test_when_the_database_fails_the_draft_stays_and_goes_through_later():
     resident = ready(services)
     key, sound = resident.slots["petition_key"], services.sessions
     services.sessions = broken_sessions
-    (message,) = resident.tells("确认提交", "affirm")
+    (message,) = resident.tells("确认提交")
     assert message == {"kind": "notice", "text": texts()["not_saved"]}
     services.sessions = sound
     assert petitions_of(services) == 0
     assert kinds(resident.tells("继续登记", "resume_petition")) == ["confirm"]
     assert resident.slots["petition_key"] == key
-    assert kinds(resident.tells("确认提交", "affirm")) == ["ticket"]
+    assert kinds(resident.tells("确认提交")) == ["ticket"]
     assert petitions_of(services) == 1
 
 
 def test_what_petitions_refuses_is_told_in_its_own_words():
     draft = {"petition_matter": "南山区的路灯坏了", "petition_is_confirmed": True}
     resident = Resident(petition_key="k", petition_draft=draft)
-    resident.types("确认提交", "affirm")
+    resident.types("确认提交")
     (message,), _ = resident.run(SubmitPetition)
     assert message["kind"] == "notice"
     assert petitions_of(resident.services) == 0

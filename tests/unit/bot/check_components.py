@@ -22,7 +22,7 @@ EXAMPLES = {
     "goodbye": ["再见", "拜拜", "下次再聊", "回头见", "先走了再见", "拜拜啦"],
     "crisis": ["活着没意思", "不想活了", "我想结束生命", "撑不下去了", "活着好累没意思", "真的不想活"],
 }
-CONFIG = {"thresholds": {"crisis": 0.99}, "patterns": {"goodbye": "^结束$"}}
+CONFIG = {"thresholds": {"crisis": 0.99}, "patterns": {"goodbye": "^结束$", "greet": r"^\W*👋\W*$"}}
 
 
 def tokenized(text, **data):

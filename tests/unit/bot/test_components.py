@@ -21,6 +21,7 @@ TEXTS = [
     "路燈壞了",
     "😀😀",
     "。",
+    "👋👋!",
     "７号楼 ABC",
     " 你 好 ",
     LONG,
@@ -84,7 +85,11 @@ def test_signs_alone_have_no_intent(of, text):
     assert of(text)["ranking"] == []
 
 
-@pytest.mark.parametrize("text", [text for text in TEXTS if text not in {"😀😀", "。"}])
+def test_a_pattern_decides_for_signs_alone(of):
+    assert of("👋👋!")["ranking"] == [{"name": "greet", "confidence": 1.0}]
+
+
+@pytest.mark.parametrize("text", [text for text in TEXTS if text not in {"😀😀", "。", "👋👋!"}])
 def test_every_text_has_a_full_ranking_of_chances(of, text):
     ranking = of(text)["ranking"]
     assert {row["name"] for row in ranking} == {"greet", "goodbye", "crisis"}
