@@ -34,5 +34,5 @@ bench-understanding: setup ## Compare intent classifiers on the training data (d
 lock: setup ## Pin every package anew.
 	@scripts/lock.sh
 
-clean: ## Remove the environments, the model and the caches; the database and the secrets stay.
-	rm -rf .venv .venv-bot .uv var/models var/knowledge var/log .*_cache
+clean: ## Remove the environments, the model and the caches; the database, added documents and secrets stay.
+	rm -rf .venv .venv-bot .uv var/models var/knowledge var/knowledge-builds var/log .*_cache

@@ -18,7 +18,7 @@ import pytest
 
 from knowledge import KnowledgeBase, KnowledgeError
 from knowledge.base import Index
-from knowledge.build import fact_rows
+from knowledge.build import SOURCES, fact_rows
 from knowledge.builds import KEPT, Builds
 from knowledge.question import Lexicon
 from language.pipeline import build_pipeline
@@ -137,6 +137,30 @@ def test_a_document_is_added_beside_the_shipped_one(services: Services, report: 
     assert sorted(path.name for path in kept.iterdir()) == ["2021年报告.txt", "2021年报告.yml"]
     assert corpus.check_knowledge(services)[1] == []
     assert is_fresh(services.settings.knowledge_folder / STAMP, knowledge_digest(services.settings))
+
+
+def test_the_shipped_report_stays_as_it_is_beside_another(
+    tmp_path: Path, parts, report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("knowledge.build.SOURCES", SOURCES)
+    services = services_of(tmp_path / "data", parts)
+    corpus.add_document(services, report, quiet)
+    rows = documents(services)
+    assert rows["guangming-2022-report"][1:5] == ("2022,2023", 87, 88, "shipped")
+    assert rows["2021年报告"][1] == "2021,2022"
+    assert corpus.check_knowledge(services)[1] == []
+
+
+def test_a_document_that_was_put_in_place_by_hand_counts_for_the_next_build(services: Services) -> None:
+    stamp = services.settings.knowledge_folder / STAMP
+    assert is_fresh(stamp, knowledge_digest(services.settings))
+    folder = services.settings.sources_folder
+    (folder / "new.yml").write_text("title: 新\npublished_on: 2024-01-01\n", encoding="utf-8")
+    (folder / "new.txt").write_text("一、2023年总结\n修路9条。\n", encoding="utf-8")
+    assert not is_fresh(stamp, knowledge_digest(services.settings))
+    corpus.build_knowledge(services, quiet)
+    assert is_fresh(stamp, knowledge_digest(services.settings))
+    assert documents(services)["new"][2:4] == (1, 1)
 
 
 def test_two_documents_may_speak_of_the_same_with_different_figures(services: Services, report: Path) -> None:
