@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,9 @@ from pdfplumber.utils.exceptions import PdfminerException
 
 from knowledge.convert.lines import CJK, Raw, Report, heading, join, table_lines
 from knowledge.errors import KnowledgeError
+
+# What a parser makes of every odd byte is nothing for the person at the terminal.
+logging.getLogger("pdfminer").setLevel(logging.ERROR)
 
 _LIMIT_PAGES = 1000
 _MANY = 20
