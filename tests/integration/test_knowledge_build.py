@@ -307,7 +307,7 @@ def test_no_sources_at_all_are_told(tmp_path: Path) -> None:
 
 
 def test_a_quote_that_does_not_stand_is_fatal_and_a_loose_figure_of_an_added_document_is_not(
-    built: Path, sources: Path
+    built: Path, sources: Path, encoder, pipeline
 ) -> None:
     index = Index.load(built, Lexicon(PLACES))
     (sources / "small.txt").write_text(SMALL.replace("12场", "15场"), encoding="utf-8")
@@ -315,8 +315,9 @@ def test_a_quote_that_does_not_stand_is_fatal_and_a_loose_figure_of_an_added_doc
     about = {"title": "甲", "published_on": "2031-01-01"}
     text = "一、2030年总结\n得分98.5。2030年3月5日开园。\n"
     for extra, is_fatal in (({}, True), ({"added_at": "2031-01-02"}, False)):
-        found = list(problems([make_document("new", text, about | extra)], Index([], Lexicon(PLACES), index.vectors)))
-        assert ("new:13: 98.5", is_fatal) in [(problem.text, problem.is_fatal) for problem in found]
+        document = make_document("new", text, about | extra)
+        found = list(problems([document], Index.build([document], Lexicon(PLACES), encoder, pipeline)))
+        assert (f"new:{text.index('98.5')}: 98.5", is_fatal) in [(problem.text, problem.is_fatal) for problem in found]
         assert is_fatal or len(found) == 1
 
 
