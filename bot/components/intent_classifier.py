@@ -66,7 +66,7 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
         self._centre = np.zeros(0)
         self._characters = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)
         self._words = TfidfVectorizer(analyzer=lambda words: words, sublinear_tf=True)
-        self._model = CalibratedClassifierCV(LinearSVC(C=config["strength"], random_state=0), cv=3)
+        self._model = CalibratedClassifierCV(LinearSVC(C=config["strength"], random_state=0), cv=3, ensemble=False)
 
     @classmethod
     def create(
