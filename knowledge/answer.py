@@ -19,6 +19,7 @@ from knowledge.lock import unproved_figures
 from knowledge.question import Lexicon, Question, parts_of
 from knowledge.spelling import Speller
 from knowledge.verify import Candidate, Verifier, candidates
+from knowledge.wording import Wording
 from language.normalise import normalise
 from language.vectors import Encoder
 
@@ -96,11 +97,12 @@ class Reply:
 class KnowledgeBase:
     """Finds, verifies and phrases answers. Safe from threads: nothing changes after it is made."""
 
-    def __init__(self, index: Index, encoder: Encoder, verifier: Verifier) -> None:
+    def __init__(self, index: Index, encoder: Encoder, verifier: Verifier, wording: Wording) -> None:
         """Join the parts; `index` carries the lexicon."""
         self.index = index
-        self._encoder = encoder
+        self.encoder = encoder
         self._verifier = verifier
+        self._wording = wording
         self._speller = Speller((word.lower() for word in index.vocabulary), index.lexicon.places)
         self._years = frozenset(clause.period for clause in index.clauses)
         achieved = [int(clause.period) for clause in index.clauses if clause.status == "achieved"]
@@ -113,7 +115,7 @@ class KnowledgeBase:
         Raises:
             KnowledgeError: It was never built, or a file is damaged.
         """
-        return cls(Index.load(folder, Lexicon(places)), encoder, Verifier.load())
+        return cls(Index.load(folder, Lexicon(places)), encoder, Verifier.load(), Wording.load())
 
     def read(self, text: str) -> Question:
         """What a message asks, its spelling repaired."""
@@ -121,7 +123,7 @@ class KnowledgeBase:
 
     def candidates(self, question: Question) -> list[Candidate]:
         """Clauses that may answer."""
-        return candidates(question, self.index, self._encoder)
+        return candidates(question, self.index, self.encoder, self._wording)
 
     def answer(self, text: str, context: Context | None = None) -> Reply:
         """What the documents say to `text`.

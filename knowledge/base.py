@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,12 @@ from spacy.language import Language
 from knowledge.document import Document, Status
 from knowledge.errors import KnowledgeError
 from knowledge.facts import Fact, facts_of_clause
+from knowledge.known import Known, Memory, Written, tie, written_questions
 from knowledge.question import Lexicon
 from language.normalise import normalise
 from language.pipeline import NAME_LABELS
 from language.vectors import Encoder, Vectors
 from language.words import sound
-
-FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +107,21 @@ class Index:
         clauses: Sequence[Clause],
         lexicon: Lexicon,
         vectors: Mapping[str, Vectors],
+        known: Sequence[Known] = (),
     ) -> None:
         """Prepare the search.
 
         Args:
             clauses: In the order of the documents.
             lexicon: Cuts words; the same as at build time.
-            vectors: `clauses` and `sentences`, one row a clause, and `words`, one row a word of `vocabulary_of`.
+            vectors: `clauses` and `sentences`, one row a clause, `words`, one row a word of `vocabulary_of`, and
+                `known`, one row a known question.
+            known: Written questions about these clauses.
         """
         self.clauses = clauses
         self.lexicon = lexicon
         self.vectors = vectors
+        self.memory = Memory(known, vectors["known"])
         self.vocabulary = vocabulary_of(clauses, lexicon)
         self._number = {word: i for i, word in enumerate(self.vocabulary)}
         passages = {text: self._passage(text) for clause in clauses for text in _texts(clause)}
@@ -133,20 +136,30 @@ class Index:
         self._rarity = _rarity([set(row) for row in tokens])
 
     @classmethod
-    def build(cls, documents: Sequence[Document], lexicon: Lexicon, encoder: Encoder, pipeline: Language) -> Index:
-        """Read documents into an index; encodes every clause, sentence and word once."""
+    def build(
+        cls,
+        documents: Sequence[Document],
+        lexicon: Lexicon,
+        encoder: Encoder,
+        pipeline: Language,
+        written: Iterable[Written] | None = None,
+    ) -> Index:
+        """Read documents into an index; encodes every clause, sentence, word and written question once."""
         clauses = clauses_of(documents, pipeline)
+        known = tie(written_questions() if written is None else written, clauses, lexicon)
         vectors = {
             "clauses": encoder.encode([normalise(clause.text) for clause in clauses]),
             "sentences": encoder.encode([normalise(clause.sentence) for clause in clauses]),
             "words": encoder.encode(vocabulary_of(clauses, lexicon)),
+            "known": encoder.encode([one.core for one in known]),
         }
-        return cls(clauses, lexicon, vectors)
+        return cls(clauses, lexicon, vectors, known)
 
     def save(self, folder: Path) -> None:
         """Write all that cannot be computed quickly."""
-        rows = [asdict(clause) for clause in self.clauses]
-        (folder / "clauses.json").write_text(json.dumps(rows, ensure_ascii=False, indent=0), encoding="utf-8")
+        for name, rows in (("clauses", self.clauses), ("known", self.memory.known)):
+            text = json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=0)
+            (folder / f"{name}.json").write_text(text, encoding="utf-8")
         np.savez(folder / "vectors.npz", allow_pickle=False, **self.vectors)
 
     @classmethod
@@ -157,14 +170,14 @@ class Index:
             KnowledgeError: A file is missing or damaged.
         """
         try:
-            rows = json.loads((folder / "clauses.json").read_text(encoding="utf-8"))
-            clauses = [_clause(row) for row in rows]
+            clauses = [_clause(row) for row in _rows(folder / "clauses.json")]
+            known = [_known(row) for row in _rows(folder / "known.json")]
             with (folder / "vectors.npz").open("rb") as stored, np.load(stored) as file:
-                vectors = {name: file[name] for name in ("clauses", "sentences", "words")}
-            words = vocabulary_of(clauses, lexicon)
-            if not clauses or [len(rows) for rows in vectors.values()] != [len(clauses), len(clauses), len(words)]:
+                vectors = {name: file[name] for name in ("clauses", "sentences", "words", "known")}
+            sizes = [len(clauses), len(clauses), len(vocabulary_of(clauses, lexicon)), len(known)]
+            if not clauses or [len(rows) for rows in vectors.values()] != sizes:
                 raise ValueError("files of two builds")
-            return cls(clauses, lexicon, vectors)
+            return cls(clauses, lexicon, vectors, known)
         except FileNotFoundError as error:
             raise KnowledgeError("not_built") from error
         except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError) as error:
@@ -206,6 +219,15 @@ class Index:
         words = self.lexicon.words(text)
         pairs = [word[i : i + 2] for word in words if len(word) > 2 for i in range(len(word) - 1)]
         return words + pairs
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return rows
+
+
+def _known(row: dict[str, Any]) -> Known:
+    return Known(**{**row, "terms": tuple(row["terms"]), "clauses": tuple(row["clauses"])})
 
 
 def _clause(row: dict[str, Any]) -> Clause:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from knowledge.answer import Context, KnowledgeBase, lean_on
-from knowledge.document import Document
-from knowledge.verify import NAMES, Candidate, Verifier
+from knowledge.base import Clause
+from knowledge.known import Written, written_questions
+from knowledge.question import Question
+from knowledge.verify import NAMES, Candidate, Verifier, candidates
+from knowledge.wording import Wording, fit_wording
 
-_FOLDER = Path(__file__).with_name("training")
 _FOLDS = 5
-_REGULARISATION = 0.02
+_NETWORKS = 3
+_INNER_LAYERS = (64, 32)
+_REGULARISATION = 0.1
+_ROUNDS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,49 +53,70 @@ class Figures:
     refused: float
 
 
-def training_rows(folder: Path = _FOLDER) -> Iterator[tuple[str, str | None, str | None]]:
-    """Every written question, the quote that answers it (None: nothing does), and the question before it, if any."""
-    for row in yaml.safe_load((folder / "answerable.yml").read_text(encoding="utf-8")):
-        yield row["q"], row["quote"], None
-    for row in yaml.safe_load((folder / "unanswerable.yml").read_text(encoding="utf-8")):
-        yield row["q"], None, None
-    for dialogue in yaml.safe_load((folder / "followups.yml").read_text(encoding="utf-8")):
-        for before, row in pairwise(dialogue):
-            yield row["q"], row["quote"], before["q"]
+def training_examples(base: KnowledgeBase) -> tuple[list[Example], Wording]:
+    """Every written question with its labelled candidates, as if it were new, and what all their wordings tell.
+
+    A question is compared with those that another hand wrote, and the weight of its wording is learnt from the other
+    folds; one that leans on another is read in its light.
+    """
+    rows = [(written, _read(base, written)) for written in written_questions()]
+    cores = [question.core for _, question in rows]
+    vectors = np.stack([base.encoder.encode([core])[0] for core in cores])
+    is_answered = np.array([written.quote is not None for written, _ in rows])
+    fold_of = np.arange(len(rows)) % _FOLDS
+    wordings = [
+        fit_wording(list(compress(cores, fold_of != fold)), vectors[fold_of != fold], is_answered[fold_of != fold])
+        for fold in range(_FOLDS)
+    ]
+    examples = []
+    for (written, question), fold in zip(rows, fold_of, strict=True):
+        found = candidates(question, base.index, base.encoder, wordings[fold], written.hand)
+        examples.append(label(written.text, written.quote, found))
+    return examples, fit_wording(cores, vectors, is_answered)
 
 
-def training_examples(base: KnowledgeBase, document: Document) -> Iterator[Example]:
-    """Every written question with its labelled candidates; one that leans on another is read in its light."""
-    for text, quote, before in training_rows():
-        question = base.read(text)
-        if before is not None:
-            question = lean_on(question, Context.of(base.read(before)))
-        yield label(text, quote, base.candidates(question), document)
+def _read(base: KnowledgeBase, written: Written) -> Question:
+    question = base.read(written.text)
+    return question if written.before is None else lean_on(question, Context.of(base.read(written.before)))
 
 
-def label(text: str, quote: str | None, found: list[Candidate], document: Document) -> Example:
+def label(text: str, quote: str | None, found: list[Candidate]) -> Example:
     """What is right among the candidates of one question."""
-    start = document.text.find(quote) if quote else -1
-    end = start + len(quote or "")
-    here = [one.clause if start >= 0 and one.clause.document == document.id else None for one in found]
-    right = [clause is not None and clause.start < end and start < clause.end for clause in here]
-    near = [clause is not None and clause.sentence_start < end and start < clause.sentence_end for clause in here]
+    right = [quote is not None and _overlaps(one.clause, quote) for one in found]
+    near = [quote is not None and quote in one.clause.sentence for one in found]
     return Example(text, quote is not None, found, np.array(right, dtype=bool), np.array(near, dtype=bool))
 
 
+def _overlaps(clause: Clause, quote: str) -> bool:
+    """Whether the quote stands in the clause, or the clause or a part of it in the quote."""
+    at = clause.sentence.find(quote)
+    start = clause.start - clause.sentence_start
+    return at >= 0 and start < at + len(quote) and at < start + len(clause.text)
+
+
 def fit(examples: Iterable[Example]) -> Verifier:
-    """A verifier: logistic regression on all features and their products, as plain numbers."""
+    """A verifier: small networks on all features, as plain numbers."""
     # Needed for training alone: the running product carries no scikit-learn.
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.neural_network import MLPClassifier  # noqa: PLC0415
 
     known = list(examples)
     features = np.stack([one.features for example in known for one in example.candidates])
+    right = np.concatenate([example.right for example in known])
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale == 0] = 1.0
-    blank = Verifier(NAMES, mean, scale, np.zeros(0, dtype=np.float32), 0.0)
-    model = LogisticRegression(C=_REGULARISATION, max_iter=3000)
-    model.fit(blank.products(features), np.concatenate([example.right for example in known]))
-    return Verifier(NAMES, mean, scale, model.coef_[0].astype(np.float32), float(model.intercept_[0]))
+    plain = replace(Verifier.blank(), mean=mean, scale=scale).standardise(features)
+    networks = []
+    for seed in range(_NETWORKS):
+        model = MLPClassifier(
+            _INNER_LAYERS, alpha=_REGULARISATION, batch_size=512, learning_rate_init=0.002, random_state=seed,
+            max_iter=_ROUNDS, n_iter_no_change=_ROUNDS,
+        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it says that the rounds came to their end, which is meant
+            model.fit(plain, right)
+        layers = zip(model.coefs_, model.intercepts_, strict=True)
+        networks.append(tuple((weights.astype(np.float32), bias.astype(np.float32)) for weights, bias in layers))
+    return Verifier(NAMES, mean, scale, tuple(networks))
 
 
 def cross_validate(examples: list[Example], threshold: float) -> tuple[Figures, list[tuple[float, bool]]]:

@@ -1,18 +1,23 @@
-"""Does this clause answer this question? Features of the pair, and the chance that a small trained model gives them."""
+"""Does this clause answer this question? Features of the pair, and the chance that small trained networks give them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.base import Clause, Index, Passage
 from knowledge.errors import KnowledgeError
+from knowledge.known import FEATURES as KNOWN
+from knowledge.known import Likeness
 from knowledge.question import BEYOND, Question
+from knowledge.wording import Wording
 from language.vectors import Encoder
 from language.words import sound
 
@@ -21,6 +26,10 @@ Features = NDArray[np.float32]
 _MODEL = Path(__file__).with_name("verifier.json")
 
 CANDIDATES = 10
+# Beyond these log odds a chance is 0 or 1 to seven digits, and exp would overflow.
+_CERTAIN = 30.0
+# Deviations beyond which a feature says no more.
+_FAR = 6.0
 # Cosine of two words above which multilingual-e5-small means the same thing, and below which it means nothing.
 _WORD_COSINE = (0.87, 0.95)
 # Kinds of unit that a question may name instead of the document's own: 几个 stands for most counts.
@@ -39,6 +48,7 @@ NAMES = (
     "kind_none", "kind_beside", "count_right", "count_none", "no_figure_asked", "year_right", "year_wrong",
     "year_unknown", "plan_match", "plan_mismatch", "yes_no", "list", "names_given", "names_missing", "place_given",
     "place_not_given", "ordinal_wrong", "figure_same", "figure_other", "explained", "place_missing", *BEYOND,
+    *KNOWN, "cover_known", "worst_known", "strange", "wording",
 )  # fmt: skip
 
 
@@ -51,12 +61,25 @@ class Candidate:
     features: Features
 
 
-def candidates(question: Question, index: Index, encoder: Encoder) -> list[Candidate]:
-    """The clauses nearest by words and by meaning, best first by the sum of both, each with its features."""
+def candidates(
+    question: Question, index: Index, encoder: Encoder, wording: Wording, hand: str | None = None
+) -> list[Candidate]:
+    """The clauses nearest by words, by meaning and by what was asked before, each with its features.
+
+    Args:
+        question: What is asked.
+        index: Where it is looked up.
+        encoder: That of the index.
+        wording: What the question's words alone tell.
+        hand: Who wrote the question, when it is a known one: its like are then left out.
+    """
     vector = encoder.encode([question.core or question.text])[0]
+    likeness = index.memory.compare(vector, hand)
+    tone = wording.score(question.core, vector)
     cos_clause, cos_sentence = index.vectors["clauses"] @ vector, index.vectors["sentences"] @ vector
     words = index.word_scores(question.core)
     chosen = {int(i) for scores in (cos_clause, cos_sentence, words) for i in _best(scores)}
+    chosen |= likeness.nearest_clauses()
     terms = [_Term(term, index, encoder) for term in question.terms]
     full = sum(term.weight for term in terms) or 1.0
     rows = []
@@ -81,6 +104,9 @@ def candidates(question: Question, index: Index, encoder: Encoder) -> list[Candi
                     _explained(question, index, i),
                     float(any(place not in index.clauses[i].sentence for place in question.places)),
                     *(float(name in question.asks) for name in BEYOND),
+                    *likeness.features(i),
+                    *_seen(terms, index, i, likeness),
+                    tone,
                 ],
                 dtype=np.float32,
             ),
@@ -100,23 +126,29 @@ class _Term:
     """A word of the question, ready to be looked for in many passages."""
 
     def __init__(self, word: str, index: Index, encoder: Encoder) -> None:
+        self.word = word
         self.weight = index.rarity(word)
-        self._word = word
         self._aliases = [alias.lower() for alias in index.lexicon.aliases.get(word, ())]
         self._sound = sound(word) if len(word) > 1 else "\0"
-        low, high = _WORD_COSINE
-        nearness = index.vectors["words"] @ encoder.encode([word])[0]
-        self._nearness = 0.8 * np.clip((nearness - low) / (high - low), 0, 1)
+        self._index, self._encoder = index, encoder
 
     def found_in(self, passage: Passage) -> float:
         """How surely the word stands in the passage: as it is, by another name, by its sound, or by its meaning."""
-        if self._word in passage.text:
+        if self.word in passage.text:
             return 1.0
         if any(alias in passage.text for alias in self._aliases):
             return 0.95
         if self._sound in passage.sound:
             return 0.9
         return float(self._nearness[passage.words].max()) if len(passage.words) else 0.0
+
+    @cached_property
+    def _nearness(self) -> Features:
+        """How near in meaning the word is to each of the vocabulary; made only when nothing else finds it."""
+        low, high = _WORD_COSINE
+        cosines = self._index.vectors["words"] @ self._encoder.encode([self.word])[0]
+        nearness: Features = 0.8 * np.clip((cosines - low) / (high - low), 0, 1)
+        return nearness
 
 
 def _coverage(terms: Sequence[_Term], index: Index, i: int) -> list[float]:
@@ -132,6 +164,22 @@ def _coverage(terms: Sequence[_Term], index: Index, i: int) -> list[float]:
     means = [float((weight * row).sum() / weight.sum()) for row in shares]
     worst = [float((weight * (1 - row)).max()) for row in shares[:3]]
     return [*means, *worst, min(len(terms), 8) / 8]
+
+
+def _seen(terms: Sequence[_Term], index: Index, i: int, likeness: Likeness) -> list[float]:
+    """How far the question's words are the clause's or those by which it was asked for, and whose they are else."""
+    asked, confused = likeness.words(i, is_answered=True), likeness.words(i, is_answered=False)
+    rows = [
+        (term.weight, max(term.found_in(index.sentences[i]), float(term.word in asked)), term.word) for term in terms
+    ]
+    full = sum(weight for weight, _, _ in rows)
+    if not full:
+        return [0.5, 0.0, 0.0]
+    return [
+        sum(weight * found for weight, found, _ in rows) / full,
+        max(weight * (1 - found) for weight, found, _ in rows),
+        max(weight * (1 - found) * (word in confused) for weight, found, word in rows),
+    ]
 
 
 def _fit(question: Question, index: Index, i: int) -> list[float]:
@@ -187,16 +235,21 @@ def _explained(question: Question, index: Index, i: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """The chance that a candidate answers: logistic regression on the features and on their products in pairs.
+    """The chance that a candidate answers: a few small networks on its features, their chances averaged.
 
     Trained by `knowledge.train`, kept as numbers in `verifier.json`: the running product needs no training library.
+
+    Attributes:
+        names: Of the features, in order.
+        mean: Of each feature in training.
+        scale: Deviation of each feature in training.
+        networks: For each network its layers, (weights of shape (inputs, outputs), biases).
     """
 
     names: tuple[str, ...]
     mean: Features
     scale: Features
-    weights: Features
-    bias: float
+    networks: tuple[tuple[tuple[Features, Features], ...], ...]
 
     @classmethod
     def load(cls, path: Path = _MODEL) -> Verifier:
@@ -207,37 +260,64 @@ class Verifier:
         """
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            mean, scale, weights = (np.array(data[name], dtype=np.float32) for name in ("mean", "scale", "weights"))
-            names, bias = tuple(data["names"]), float(data["bias"])
+            mean, scale = _numbers(data["mean"]), _numbers(data["scale"])
+            networks = tuple(
+                tuple((_numbers(weights), _numbers(biases)) for weights, biases in layers)
+                for layers in data["networks"]
+            )
+            names = tuple(data["names"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise KnowledgeError("broken", path=path.name) from error
         if names != NAMES:
             raise KnowledgeError("broken", path=path.name)
-        return cls(names, mean, scale, weights, bias)
+        return cls(names, mean, scale, networks)
 
     @classmethod
     def blank(cls) -> Verifier:
-        """One that has learnt nothing, for training."""
+        """One that has learnt nothing and holds nothing for an answer, for training."""
         size = len(NAMES)
-        zeros = np.zeros(size + size * (size - 1) // 2, dtype=np.float32)
-        return cls(NAMES, np.zeros(size, dtype=np.float32), np.ones(size, dtype=np.float32), zeros, 0.0)
+        mean, scale = np.zeros(size, dtype=np.float32), np.ones(size, dtype=np.float32)
+        layer = (np.zeros((size, 1), dtype=np.float32), np.full(1, -_CERTAIN, dtype=np.float32))
+        return cls(NAMES, mean, scale, ((layer,),))
 
     def save(self, path: Path = _MODEL) -> None:
         """Keep it as numbers."""
-        rows = {name: [round(float(x), 5) for x in getattr(self, name)] for name in ("mean", "scale", "weights")}
-        path.write_text(json.dumps({"names": self.names, **rows, "bias": round(self.bias, 5)}) + "\n", encoding="utf-8")
+        data = {
+            "names": self.names,
+            "mean": _rounded(self.mean),
+            "scale": _rounded(self.scale),
+            "networks": [[[_rounded(part) for part in layer] for layer in layers] for layers in self.networks],
+        }
+        path.write_text(json.dumps(data) + "\n", encoding="utf-8")
 
-    def products(self, features: Features) -> Features:
-        """Standardised features and their products in pairs, shape (n, m + m (m - 1) / 2)."""
-        plain = (features - self.mean) / self.scale
-        left, right = np.triu_indices(plain.shape[1], k=1)
-        return np.hstack([plain, plain[:, left] * plain[:, right]])
+    def standardise(self, features: Features) -> Features:
+        """Features with mean 0 and deviation 1, none far out; shape (n, features) as given."""
+        plain: Features = np.clip((features - self.mean) / self.scale, -_FAR, _FAR)
+        return plain
 
     def chances(self, found: Sequence[Candidate]) -> Features:
         """For each candidate the chance, from 0 to 1, that it answers."""
         if not found:
             return np.zeros(0, dtype=np.float32)
-        score = self.products(np.stack([one.features for one in found])) @ self.weights + self.bias
-        # Beyond 30 the chance is 0 or 1 to seven digits, and exp would overflow.
-        chances: Features = 1 / (1 + np.exp(-np.clip(score, -30, 30)))
+        plain = self.standardise(np.stack([one.features for one in found]))
+        chances: Features = np.mean([_run(layers, plain) for layers in self.networks], axis=0)
         return chances
+
+
+def _run(layers: Sequence[tuple[Features, Features]], values: Features) -> Features:
+    """A network with rectified inner layers and one logistic output."""
+    for weights, biases in layers[:-1]:
+        values = np.maximum(values @ weights + biases, 0)
+    weights, biases = layers[-1]
+    score = (values @ weights + biases)[:, 0]
+    chances: Features = 1 / (1 + np.exp(-np.clip(score, -_CERTAIN, _CERTAIN)))
+    return chances
+
+
+def _numbers(values: Any) -> Features:  # noqa: ANN401 - nested lists of any depth
+    return np.array(values, dtype=np.float32)
+
+
+def _rounded(values: Features) -> list[Any]:
+    rows: list[Any] = np.round(values.astype(float), 4).tolist()
+    return rows

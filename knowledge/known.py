@@ -1,0 +1,202 @@
+"""Questions whose answer, or lack of one, is known: what a new question resembles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import yaml
+
+from knowledge.question import Lexicon
+from language.normalise import normalise
+from language.vectors import Vectors
+
+TRAINING = Path(__file__).with_name("training")
+
+_NEIGHBOURS = 12
+# Cosine by which a neighbour may be further away and still count for a third.
+_REACH = 0.015
+FEATURES = ("known", "known_behind", "known_over_none", "known_over_near", "known_votes", "none_votes")
+
+# Cosine of two questions of multilingual-e5-small that have nothing in common.
+_STRANGE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One written question.
+
+    Attributes:
+        text: As a resident would type it.
+        quote: What answers it, verbatim; None when no document does.
+        near: What an unanswerable one could be confused with, verbatim.
+        before: The question that it leans on.
+        hand: Who wrote it: the name of its file without the kind. Questions of one hand are alike, so what one hand
+            wrote is judged by what the others did.
+    """
+
+    text: str
+    quote: str | None
+    near: str | None = None
+    before: str | None = None
+    hand: str = ""
+
+
+def written_questions(folder: Path = TRAINING) -> Iterator[Written]:
+    """All written questions, those that answer first."""
+    for path in sorted(folder.glob("answerable*.yml")):
+        hand = path.stem.removeprefix("answerable")
+        for row in _rows(path):
+            yield Written(row["q"], row["quote"], hand=hand)
+    for path in sorted(folder.glob("unanswerable*.yml")):
+        hand = path.stem.removeprefix("unanswerable")
+        for row in _rows(path):
+            yield Written(row["q"], None, near=row["near"], hand=hand)
+    for path in sorted(folder.glob("followups*.yml")):
+        for dialogue in _rows(path):
+            for before, row in pairwise(dialogue):
+                yield Written(row["q"], row["quote"], before=before["q"], hand=path.stem)
+
+
+def _rows(path: Path) -> list[Any]:
+    rows: list[Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A written question tied to the clauses of this knowledge base.
+
+    Attributes:
+        core: Without polite frames, as it is encoded.
+        terms: Its words that carry meaning.
+        clauses: Indexes of the clauses that answer it or, when nothing does, that it could be confused with.
+        is_answered: Whether they answer it.
+        hand: See `Written`.
+    """
+
+    core: str
+    terms: tuple[str, ...]
+    clauses: tuple[int, ...]
+    is_answered: bool
+    hand: str
+
+
+class Tied(Protocol):
+    """What `tie` needs of a clause."""
+
+    @property
+    def sentence(self) -> str:
+        """Its sentence, verbatim."""
+
+    @property
+    def start(self) -> int:
+        """Offset in the document."""
+
+    @property
+    def end(self) -> int:
+        """Offset behind it."""
+
+    @property
+    def sentence_start(self) -> int:
+        """Offset of the sentence."""
+
+
+def tie(written: Iterable[Written], clauses: Sequence[Tied], lexicon: Lexicon) -> list[Known]:
+    """The written questions that stand by themselves and speak of these clauses; the others are left out."""
+    by_sentence: dict[str, list[int]] = {}
+    for i, clause in enumerate(clauses):
+        by_sentence.setdefault(clause.sentence, []).append(i)
+    places: dict[str, tuple[int, ...]] = {}
+    found = []
+    for one in written:
+        passage = one.quote or one.near or ""
+        if one.before is not None or not passage:
+            continue
+        if passage not in places:
+            places[passage] = tuple(_overlapping(passage, by_sentence, clauses))
+        if places[passage]:
+            question = lexicon.read(normalise(one.text), 0)
+            found.append(Known(question.core, question.terms, places[passage], one.quote is not None, one.hand))
+    return found
+
+
+def _overlapping(passage: str, by_sentence: Mapping[str, Sequence[int]], clauses: Sequence[Tied]) -> Iterator[int]:
+    for sentence, numbers in by_sentence.items():
+        if (at := sentence.find(passage)) >= 0:
+            for i in numbers:
+                start = clauses[i].sentence_start + at
+                if clauses[i].start < start + len(passage) and start < clauses[i].end:
+                    yield i
+
+
+class Memory:
+    """The known questions, ready to be compared with a new one."""
+
+    def __init__(self, known: Sequence[Known], vectors: Vectors) -> None:
+        """Take the known questions and their vectors, one row a question."""
+        self.known = known
+        self._vectors = vectors
+        self._is_answered = np.array([one.is_answered for one in known], dtype=bool)
+        self._hands = np.array([one.hand for one in known])
+        self._of_clause: dict[tuple[int, bool], list[int]] = {}
+        for number, one in enumerate(known):
+            for i in one.clauses:
+                self._of_clause.setdefault((i, one.is_answered), []).append(number)
+
+    def compare(self, vector: Vectors, hand: str | None = None) -> Likeness:
+        """How alike `vector` is to every known question.
+
+        Args:
+            vector: Of the new question, shape (384,).
+            hand: Who wrote it, when it is one of them; questions of the same hand are then left out.
+        """
+        cosines = self._vectors @ vector
+        if hand is not None:
+            cosines[self._hands == hand] = _STRANGE
+        return Likeness(self, cosines, hand)
+
+    def numbers(self, clause: int, *, is_answered: bool) -> list[int]:
+        """Known questions that a clause answers, or that could be confused with it."""
+        return self._of_clause.get((clause, is_answered), [])
+
+
+class Likeness:
+    """A new question beside the known ones."""
+
+    def __init__(self, memory: Memory, cosines: Vectors, hand: str | None) -> None:
+        self._memory = memory
+        self._cosines = cosines
+        self._hand = hand
+        answered = memory._is_answered
+        self._best = float(cosines[answered].max(initial=_STRANGE))
+        self._best_none = float(cosines[~answered].max(initial=_STRANGE))
+        nearest = np.argsort(-cosines)[:_NEIGHBOURS]
+        weights = np.exp((cosines[nearest] - cosines[nearest].max(initial=0.0)) / _REACH)
+        self._votes = list(zip(nearest, weights / (weights.sum() or 1.0), strict=True))
+
+    def nearest_clauses(self) -> set[int]:
+        """Clauses that answer the nearest known questions."""
+        return {i for n, _ in self._votes if self._memory.known[n].is_answered for i in self._memory.known[n].clauses}
+
+    def features(self, clause: int) -> list[float]:
+        """What speaks for a clause, see `FEATURES`."""
+        here = self._max(self._memory.numbers(clause, is_answered=True))
+        confused = self._max(self._memory.numbers(clause, is_answered=False))
+        known = self._memory.known
+        vote = sum(w for n, w in self._votes if known[n].is_answered and clause in known[n].clauses)
+        none = sum(w for n, w in self._votes if not known[n].is_answered)
+        return [here, here - self._best, here - self._best_none, here - confused, float(vote), float(none)]
+
+    def words(self, clause: int, *, is_answered: bool) -> set[str]:
+        """Words of the known questions of a clause."""
+        known = self._memory.known
+        numbers = self._memory.numbers(clause, is_answered=is_answered)
+        return {word for n in numbers if known[n].hand != self._hand for word in known[n].terms}
+
+    def _max(self, numbers: Sequence[int]) -> float:
+        return float(self._cosines[numbers].max()) if numbers else _STRANGE
