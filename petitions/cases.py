@@ -67,6 +67,8 @@ def act(
         PetitionError: `not_found`; `changed_meanwhile`; `key_reused`; `not_allowed` and `not_yours` with the steps that
             are allowed; `wrong_fields` with their names; or what the step's own condition says.
     """
+    if now.tzinfo is None:
+        raise ValueError("now needs a time zone")
     rules = rules or own_rules()
     begin_writing(session)
     petition, other = _locked(session, petition_id, fields.get("into"))

@@ -1,7 +1,7 @@
 """The append-only log of what happened: written, verified, sealed, replayed, and erased where it is personal.
 
-Every petition has a chain of its own: the hash of an event covers all its columns and the hash of the event before,
 Every petition has a chain of its own: the hash of an event covers all its columns and the hash of the one before,
+and the petition's row keeps the number and the hash of the last. Writers of different petitions therefore never wait
 for each other, and writers of the same one are already in line behind the lock on its row. A seal now and then covers
 the whole log in the order of ids, so that a petition that vanishes with its whole chain is missed too. Free words stand
 apart and only their salted hash is in the chain: they can be erased and the chain still holds.
@@ -128,8 +128,6 @@ def append(
         words: Free words, which may be personal; kept apart.
         key: Makes a repetition harmless.
     """
-    if now.tzinfo is None:
-        raise ValueError("now needs a time zone")
     salt = secrets.token_hex(16)
     values = {
         "petition_id": petition.id,
@@ -398,4 +396,4 @@ def _plain_or_same(value: object) -> object:
 def count_by_state(session: Session) -> dict[str, int]:
     """How many petitions are in each state."""
     rows = session.execute(select(Petition.state, func.count()).group_by(Petition.state).order_by(Petition.state))
-    return dict(rows.tuples().all())
+    return dict(row._tuple() for row in rows)

@@ -15,6 +15,7 @@ from petitions.lifecycle import own_lifecycle
 from petitions.model import Event, Petition
 
 Dimension = Literal["unit", "category", "community", "month"]
+DIMENSIONS: tuple[Dimension, ...] = ("unit", "category", "community", "month")
 _COUNTED = ("file", "contact", "reply", "ask_material", "overdue", "accept", "approve_return", "follow_up")
 
 

@@ -58,7 +58,8 @@ def begin_writing(session: Session) -> None:
 
     Call it before the first query. On SQLite a transaction that has read and then writes fails at once, without
     waiting, when another one has committed in between; one that takes the lock as it begins waits its turn. Other
-    databases lock rows, so that there it changes nothing.
+    databases lock rows, so that there it changes nothing. In a transaction that has begun to read it is too late, and
+    SQLAlchemy warns.
 
     Source: https://www.sqlite.org/lang_transaction.html (deferred and immediate transactions).
     """

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy.orm import Session
 
-from suqiutong import database, processes, staff
+from suqiutong import casework, database, processes, staff
 from suqiutong.doctor import examine
 from suqiutong.errors import CommandError
 from suqiutong.settings import Settings, read_settings, settings_table
@@ -34,6 +34,7 @@ commands.add_typer(knowledge, name="knowledge", help="Build, show and check the 
 commands.add_typer(schema, name="db", help="Change the database schema.")
 commands.add_typer(people, name="staff", help="Manage staff.")
 commands.add_typer(tokens, name="token", help="Manage access tokens.")
+commands.add_typer(casework.petitions, name="petitions", help="Handle petitions, their clocks and their log.")
 commands.add_typer(serve, name="serve", help="Run one process of the Procfile; `up` runs them all.")
 
 # Packages whose errors are sentences for people.
@@ -70,9 +71,7 @@ def _print_json(value: Mapping[str, Any]) -> None:
 def _transaction(settings: Settings) -> Iterator[tuple[Session, datetime]]:
     """A session that commits at the end, on an upgraded schema, and the time."""
     services = Services(settings)
-    if database.current(services.engine) != database.newest():
-        raise CommandError("the database is not at the newest schema: run `suqiutong db upgrade`")
-    with services.sessions.begin() as session:
+    with services.writing() as session:
         yield session, services.clock()
 
 
