@@ -139,6 +139,7 @@ def test_two_workers_who_tick_at_once_say_nothing_twice(engine: Engine) -> None:
         # Four clocks each: a warning, an end, and two levels above.
         assert counts == {"file": 12, "warn": 48, "overdue": 48, "escalate": 96}
         assert verify(session).holds
+    with Session(engine) as session:
         assert tick(session, later).looked_at == 0
 
 
