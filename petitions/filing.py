@@ -95,7 +95,9 @@ def file_petition(
             open_case(session, petition, reason="；".join(route.reasons), now=now, rules=rules)
     except IntegrityError:
         # Somebody filed the same key between our look and our insert: theirs is the petition.
-        known = session.scalars(select(Petition).where(Petition.form_key == form_key)).one()
+        known = session.scalar(select(Petition).where(Petition.form_key == form_key))
+        if known is None:
+            raise
         return _filed(known, code, is_new=False)
     return _filed(petition, code, is_new=True)
 

@@ -82,6 +82,7 @@ def downgrade() -> None:
         "INSERT INTO event (id, petition_id, at, actor, kind, state_from, state_to, reason) "
         "SELECT id, petition_id, at, substr(actor, 1, 60), action, state_from, state_to, '' FROM event_after"
     )
+    _count_on()
     connection = op.get_bind()
     event = sa.table("event", sa.column("id"), sa.column("reason"))
     for row in connection.execute(sa.select(_PRIVATE.c.event_id, _PRIVATE.c.payload)).all():
@@ -265,8 +266,13 @@ def _copy_events(clocks: dict[int, list[dict[str, Any]]]) -> None:
         connection.execute(
             petition.update().where(petition.c.id == petition_id).values(event_count=number, event_hash=last)
         )
-    if connection.dialect.name == "postgresql" and old:
-        op.execute("SELECT setval('event_id_seq', (SELECT max(id) FROM event))")
+    _count_on()
+
+
+def _count_on() -> None:
+    """Let new events come after those that were copied with their ids."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("SELECT setval('event_id_seq', (SELECT coalesce(max(id), 0) + 1 FROM event), false)")
 
 
 def _copy_event(
