@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from suqiutong.database import make_engine
 from tests.conftest import product_environment, run_command
 from tests.integration.cases import OTHER_STATION, STATION, file_case
 
@@ -78,7 +77,7 @@ def test_the_clocks_tick_and_the_log_is_sealed_and_verified(command, engine):
     assert command("recompute").stdout == "recomputed: 0\n"
     group = json.loads(command("stats", "--since", "2026-01-01", "--until", "2027-12-31", "--by", "unit").stdout)
     assert (group["unit"], group["filed"], group["response"]["whole"]) == (STATION, 1, 1)
-    with make_engine(engine.url.render_as_string(hide_password=False)).begin() as connection:
+    with engine.begin() as connection:
         connection.execute(text("UPDATE petition SET hops = 3"))
     result = command("verify")
     assert result.returncode == 1
