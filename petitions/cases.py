@@ -26,8 +26,6 @@ from petitions.model import Event, Petition, RunningClock
 from petitions.rules import Rules, own_rules
 from storage import begin_writing
 
-_ENDED_WITHOUT_ANSWER = frozenset({"merged", "withdrawn", "declined"})
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -304,10 +302,12 @@ class _Step:
             case "other_unit" if given["unit"] == self.petition.unit:
                 raise PetitionError("same_unit")
             case "other_ticket" if (
-                self.other is None or self.other is self.petition or self.other.state in _ENDED_WITHOUT_ANSWER
+                self.other is None
+                or self.other is self.petition
+                or self.other.state in self.rules.lifecycle.fields["into"].not_in
             ):
                 raise PetitionError("no_such_ticket")
-            case "redone" if self.petition.unsatisfied < 2:
+            case "redone" if self.petition.unsatisfied < self.rules.lifecycle.follow_up.closable_after:
                 raise PetitionError("not_redone")
 
     def _check_extension(self, row: Transition, days: int) -> None:

@@ -74,6 +74,7 @@ class FieldRule(_Strict):
     type: Literal["text", "word", "unit", "ticket", "integer", "boolean"]
     least: int | None = None
     most: int | None = None
+    not_in: tuple[str, ...] = ()
 
     @property
     def is_personal(self) -> bool:
@@ -150,6 +151,7 @@ class FollowUp(_Strict):
 
     dimensions: tuple[str, ...] = Field(min_length=1)
     unsatisfied_at_most: int
+    closable_after: int
     source: str = Field(min_length=1)
 
 
@@ -178,6 +180,8 @@ class Lifecycle(_Strict):
             yield f"initial: unknown state {self.initial}"
         for group, names in self.groups.items():
             yield from (f"groups.{group}: unknown state {name}" for name in names if name not in known)
+        for name, rule in self.fields.items():
+            yield from (f"fields.{name}: unknown state {state}" for state in rule.not_in if state not in known)
         for row in self.transitions:
             yield from self._faults_of(row, known)
         reached = self._from({self.initial}, forward=True)

@@ -50,6 +50,7 @@ def without(action: str) -> Callable[[dict[str, Any]], object]:
         (lambda data: row(data, "handle").pop("to"), "to"),
         (lambda data: row(data, "extend").update(needs=["reason"]), "transitions.extend: extends a clock"),
         (lambda data: row(data, "transfer").update(needs=["reason"]), "transitions.transfer: offers the petition"),
+        (lambda data: data["fields"]["into"].update(not_in=["limbo"]), "fields.into: unknown state limbo"),
         (lambda data: data["groups"].update(x=["limbo"]), "groups.x: unknown state limbo"),
         (
             lambda data: (data["groups"]["open"].remove("hearing"), without("close_hearing")(data)),
