@@ -27,6 +27,14 @@ WHEN = frozenset(
 )
 MUST = frozenset({"other_unit", "other_ticket", "not_extended", "redone"})
 MUST_WITH_CLOCK = frozenset({"in_time", "over"})
+# The field that a condition looks at.
+_LOOKS_AT = {
+    "other_unit": "unit",
+    "other_ticket": "into",
+    "not_extended": "days",
+    "upheld": "is_upheld",
+    "satisfied": "is_solved",
+}
 
 
 def _words(value: object) -> object:
@@ -201,6 +209,11 @@ class Lifecycle(_Strict):
             yield f"{where}: unknown state {row.to}"
         yield from (f"{where}: unknown state {name}" for name in row.from_ if name not in known | set(self.groups))
         yield from (f"{where}: unknown field {name}" for name in (*row.needs, *row.may) if name not in self.fields)
+        wanted = [_LOOKS_AT[name] for name in (*row.when, *row.must) if name in _LOOKS_AT]
+        wanted += self.follow_up.dimensions if "is_solved" in row.needs else ()
+        yield from (
+            f"{where}: has a condition on {name} without needing it" for name in wanted if name not in row.needs
+        )
         if row.clocks.extend and "days" not in row.needs:
             yield f"{where}: extends a clock without needing days"
         if row.sets.offered == "field" and "unit" not in row.needs:

@@ -48,9 +48,14 @@ def without(action: str) -> Callable[[dict[str, Any]], object]:
         (lambda data: row(data, "handle").update(source=""), "source"),
         (lambda data: row(data, "handle").update(color="red"), "color"),
         (lambda data: row(data, "handle").pop("to"), "to"),
-        (lambda data: row(data, "extend").update(needs=["reason"]), "transitions.extend: extends a clock"),
-        (lambda data: row(data, "transfer").update(needs=["reason"]), "transitions.transfer: offers the petition"),
+        (lambda data: row(data, "extend").update(needs=["reason"], must=[]), "transitions.extend: extends a clock"),
+        (
+            lambda data: row(data, "transfer").update(needs=["reason"], must=[]),
+            "transitions.transfer: offers the petition",
+        ),
         (lambda data: data["fields"]["into"].update(not_in=["limbo"]), "fields.into: unknown state limbo"),
+        (lambda data: row(data, "merge").update(needs=["reason"]), "merge: has a condition on into without needing it"),
+        (lambda data: row(data, "follow_up")["needs"].remove("speed"), "follow_up: has a condition on speed without"),
         (lambda data: data["groups"].update(x=["limbo"]), "groups.x: unknown state limbo"),
         (
             lambda data: (data["groups"]["open"].remove("hearing"), without("close_hearing")(data)),
