@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from channels.services import Jurisdiction, Phone
 from channels.store import QUERY_CODE
 from channels.texts import load_texts, say
+from petitions import state_label
 
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
 _FIGURE = re.compile(r"\d(?:[\d,，.]*\d)?")
@@ -102,6 +103,7 @@ class Pages:
             "say": say,
             "title": say("page.title", name=jurisdiction.name),
             "place_name": jurisdiction.name,
+            "state_label": state_label,
             "phones_in": partial(phones_in, phones=jurisdiction.phones),
             "emergency_phones": [
                 jurisdiction.phones[key] for key in texts["emergency_phones"] if key in jurisdiction.phones

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels.texts import say
 from petitions import parse_reference
-from storage import Base, UtcDateTime
+from storage import Base, UtcDateTime, begin_writing
 
 RESIDENT = "resident"
 # 查询码 and the code after it, however the sentence joins them.
@@ -77,6 +77,7 @@ def receive(session: Session, conversation: str, text: str, message_id: str | No
         message_id: The client's own id of this message; the same id again finds the stored message and its replies.
         now: Aware.
     """
+    begin_writing(session)
     if message_id is not None:
         earlier = session.scalar(
             select(ChatMessage).where(ChatMessage.conversation == conversation, ChatMessage.message_id == message_id)
@@ -107,6 +108,7 @@ def record_replies(
     session: Session, conversation: str, answers: int, messages: Sequence[dict[str, Any]], *, now: datetime
 ) -> None:
     """Store what the assistant replied to the message of that number."""
+    begin_writing(session)
     first = _next_number(session, conversation)
     session.add_all(
         ChatMessage(

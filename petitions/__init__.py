@@ -1,26 +1,45 @@
-"""Petitions: how one is read from messages, routed, filed and found again."""
+"""Petitions: how one is read from messages, routed, filed and found again, and handled to its end."""
 
+from petitions.cases import Outcome, act, allowed_actions
 from petitions.errors import PetitionError
 from petitions.filing import Filed, file_petition, find_own_ticket, find_ticket, state_label, ticket_of
 from petitions.intake import Draft, next_slot, read_message
+from petitions.log import PETITIONER, SYSTEM, Actor, replay, seal, verify
 from petitions.model import Petition
 from petitions.numbers import Reference, parse_reference
+from petitions.rates import rates
+from petitions.rules import Rules, own_rules
+from petitions.ticking import recompute_provisional, tick
 from petitions.triage import Route, triage
 
 __all__ = [
+    "PETITIONER",
+    "SYSTEM",
+    "Actor",
     "Draft",
     "Filed",
+    "Outcome",
     "Petition",
     "PetitionError",
     "Reference",
     "Route",
+    "Rules",
+    "act",
+    "allowed_actions",
     "file_petition",
     "find_own_ticket",
     "find_ticket",
     "next_slot",
+    "own_rules",
     "parse_reference",
+    "rates",
     "read_message",
+    "recompute_provisional",
+    "replay",
+    "seal",
     "state_label",
+    "tick",
     "ticket_of",
     "triage",
+    "verify",
 ]

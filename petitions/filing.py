@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from petitions.clocks import SHANGHAI, clocks_at_filing
+from petitions.cases import open_case, running_clocks
+from petitions.clocks import SHANGHAI
 from petitions.errors import PetitionError
 from petitions.intake import Draft
-from petitions.model import Event, Petition, Petitioner, RunningClock
+from petitions.lifecycle import own_lifecycle
+from petitions.model import Petition, Petitioner
 from petitions.numbers import code_hash, is_code, is_ticket_number, query_code, shown_code, ticket_number
+from petitions.rules import Rules
 from petitions.triage import Route
-
-_STATES = Path(__file__).with_name("states.yml")
+from storage import begin_writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ def file_petition(
     channel: str,
     secret: bytes,
     now: datetime,
+    rules: Rules | None = None,
 ) -> Filed:
     """File `draft` under `route`, in the caller's transaction, once for each `form_key` however often it is sent.
 
@@ -55,10 +55,12 @@ def file_petition(
         channel: Name of the door it came through.
         secret: Key from which query codes are derived; a repeat shows the same code.
         now: Aware.
+        rules: Other rules of the case work than those beside the code.
 
     Raises:
         PetitionError: `not_accepted_here` when the matter lies outside the district, `incomplete` without a matter.
     """
+    begin_writing(session)
     code = query_code(secret, form_key)
     if known := session.scalar(select(Petition).where(Petition.form_key == form_key)):
         return _filed(known, code, is_new=False)
@@ -73,10 +75,6 @@ def file_petition(
         is_anonymous=is_anonymous,
         created_at=now,
     )
-    # Written before the savepoint: SQLite's driver opens a transaction at the first write only, and a savepoint outside
-    # of one would be committed when it ends.
-    session.add(petitioner)
-    session.flush()
     petition = Petition(
         form_key=form_key,
         code_hash=code_hash(code, form_key),
@@ -87,17 +85,19 @@ def file_petition(
         place=draft.place,
         occurred=draft.occurred,
         filed_at=now,
-        **_routed(route, route.unit, now),
+        **_routed(route, route.unit),
     )
     try:
         with session.begin_nested():
             session.add(petition)
             session.flush()
             petition.number = ticket_number(route.prefix, petition.id, now)
+            open_case(session, petition, reason="；".join(route.reasons), now=now, rules=rules)
     except IntegrityError:
         # Somebody filed the same key between our look and our insert: theirs is the petition.
-        session.delete(petitioner)
-        known = session.scalars(select(Petition).where(Petition.form_key == form_key)).one()
+        known = session.scalar(select(Petition).where(Petition.form_key == form_key))
+        if known is None:
+            raise
         return _filed(known, code, is_new=False)
     return _filed(petition, code, is_new=True)
 
@@ -131,7 +131,7 @@ def find_own_ticket(session: Session, conversation: str) -> Petition | None:
 
 
 def ticket_of(petition: Petition) -> dict[str, Any]:
-    """The `ticket` object that residents and other systems see."""
+    """The `ticket` object that residents and other systems see; a due time that may still move says so."""
     return {
         "number": petition.number,
         "state": petition.state,
@@ -145,8 +145,9 @@ def ticket_of(petition: Petition) -> dict[str, Any]:
         "flags": petition.flags,
         "due": [
             {"clock": clock.clock, "at": clock.due_at.astimezone(SHANGHAI).isoformat()}
-            for clock in petition.clocks
-            if clock.stopped_at is None
+            | ({"is_provisional": True} if clock.is_provisional else {})
+            for clock in sorted(running_clocks(petition), key=lambda clock: clock.due_at)
+            if clock.paused_at is None and not clock.is_window
         ],
     }
 
@@ -155,16 +156,13 @@ def state_label(state: str) -> str:
     """A state in a resident's words.
 
     Raises:
-        KeyError: states.yml has no such state.
+        KeyError: lifecycle.yml has no such state.
     """
-    label: str = _states()["states"][state]["label"]
-    return label
+    return own_lifecycle().states[state].label
 
 
-def _routed(route: Route, unit: str, now: datetime) -> dict[str, Any]:
-    """The columns and rows of a petition that follow from its route."""
-    state = _states()["initial"]
-    reason = "；".join(route.reasons)
+def _routed(route: Route, unit: str) -> dict[str, Any]:
+    """The columns of a petition that follow from its route."""
     return {
         "class_": route.class_,
         "category": list(route.category),
@@ -177,12 +175,11 @@ def _routed(route: Route, unit: str, now: datetime) -> dict[str, Any]:
         "legal_path": route.legal_path,
         "is_restricted": route.is_restricted,
         "route": route.to_json(),
-        "state": state,
-        "clocks": [
-            RunningClock(clock=due.clock, started_at=now, due_at=due.at, article=due.article)
-            for due in clocks_at_filing(route.priority, now)
-        ],
-        "events": [Event(at=now, actor="petitioner", kind="file", state_from=None, state_to=state, reason=reason)],
+        "state": own_lifecycle().initial,
+        "hops": 0,
+        "unsatisfied": 0,
+        "event_count": 0,
+        "event_hash": "",
     }
 
 
@@ -190,9 +187,3 @@ def _filed(petition: Petition, code: str, *, is_new: bool) -> Filed:
     if petition.number is None:
         raise LookupError("a petition without number was committed")
     return Filed(petition.number, shown_code(code), ticket_of(petition), is_new)
-
-
-@cache
-def _states() -> dict[str, Any]:
-    states: dict[str, Any] = yaml.safe_load(_STATES.read_text(encoding="utf-8"))
-    return states

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storage import Base, UtcDateTime
@@ -52,44 +52,131 @@ class Petition(Base):
     conversation: Mapped[str] = mapped_column(String(100), index=True)
     channel: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(20), index=True)
+    # `unit` is responsible until another accepts (首接负责); then whom it is offered to, and who oversees it.
+    offered_unit: Mapped[str | None] = mapped_column(String(60), index=True)
+    offered_office: Mapped[str | None] = mapped_column(String(60))
+    overseer_unit: Mapped[str | None] = mapped_column(String(60), index=True)
+    hops: Mapped[int] = mapped_column(default=0)
+    unsatisfied: Mapped[int] = mapped_column(default=0)
+    merged_into: Mapped[str | None] = mapped_column(String(16), index=True)
     filed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The end of the petition's chain of events: how many there are, and the hash of the last one.
+    event_count: Mapped[int] = mapped_column(default=0)
+    event_hash: Mapped[str] = mapped_column(String(64), default="")
     version: Mapped[int] = mapped_column()
 
     petitioner: Mapped[Petitioner] = relationship()
     clocks: Mapped[list[RunningClock]] = relationship(order_by="RunningClock.due_at", back_populates="petition")
-    events: Mapped[list[Event]] = relationship(order_by="Event.id", back_populates="petition")
+    events: Mapped[list[Event]] = relationship(order_by="Event.number", back_populates="petition")
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy declares it so
 
 
 class RunningClock(Base):
-    """A clock of a petition and when it runs out."""
+    """A clock of a petition and when it runs out: `amount` of `unit` after `counted_from`."""
 
     __tablename__ = "running_clock"
+    __table_args__ = (
+        Index(
+            "ix_running_clock_is_provisional",
+            "is_provisional",
+            sqlite_where=text("is_provisional = 1"),
+            postgresql_where=text("is_provisional"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     petition_id: Mapped[int] = mapped_column(ForeignKey("petition.id"), index=True)
     clock: Mapped[str] = mapped_column(String(20))
+    unit: Mapped[str] = mapped_column(String(10))
+    amount: Mapped[int]
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    counted_from: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    # The year's workdays are not known yet.
+    is_provisional: Mapped[bool] = mapped_column(default=False)
+    # The resident's time, not the office's.
+    is_window: Mapped[bool] = mapped_column(default=False)
+    extended_days: Mapped[int] = mapped_column(default=0)
     article: Mapped[str] = mapped_column(String(100))
+    paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # How far warning and escalation have come, and when the next of them is due.
+    step: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
 
     petition: Mapped[Petition] = relationship(back_populates="clocks")
 
 
 class Event(Base):
-    """One step of a petition: when, by whom, from which state to which, and why. Never changed, never deleted."""
+    """One step of a petition: when, by whom, from which state to which, and what it changed.
+
+    Never changed, never deleted. `hash` covers every column and the hash of the event before. What may hold personal
+    data stands in `private`, which can be erased: only its hash is covered.
+    """
 
     __tablename__ = "event"
+    __table_args__ = (
+        UniqueConstraint("petition_id", "number", name="uq_event_petition_id"),
+        # The same step sent twice finds the first.
+        UniqueConstraint("petition_id", "key", name="uq_event_key"),
+        Index("ix_event_at", "at", "action"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    petition_id: Mapped[int] = mapped_column(ForeignKey("petition.id"), index=True)
+    petition_id: Mapped[int] = mapped_column(ForeignKey("petition.id"))
+    number: Mapped[int]
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    actor: Mapped[str] = mapped_column(String(60))
-    kind: Mapped[str] = mapped_column(String(20))
+    action: Mapped[str] = mapped_column(String(20))
+    actor: Mapped[str] = mapped_column(String(100))
+    role: Mapped[str] = mapped_column(String(20))
+    # Who was responsible, and of what, when it happened.
+    unit: Mapped[str] = mapped_column(String(60))
+    category: Mapped[str] = mapped_column(String(40))
+    community: Mapped[str | None] = mapped_column(String(40))
     state_from: Mapped[str | None] = mapped_column(String(20))
     state_to: Mapped[str] = mapped_column(String(20))
-    reason: Mapped[str] = mapped_column(Text)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    key: Mapped[str | None] = mapped_column(String(100))
+    private_hash: Mapped[str | None] = mapped_column(String(64))
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
 
     petition: Mapped[Petition] = relationship(back_populates="events")
+    private: Mapped[EventPrivate | None] = relationship(back_populates="event")
+
+    @property
+    def reason(self) -> str:
+        """Why, in the words of whoever did it; empty once erased."""
+        return str(self.private.payload.get("reason", "")) if self.private else ""
+
+    @property
+    def actor_unit(self) -> str | None:
+        """The unit of whoever did it."""
+        unit: str | None = self.data.get("actor_unit")
+        return unit
+
+
+class EventPrivate(Base):
+    """The free words of an event. Its salt goes with it, so that what was erased cannot be guessed from the hash."""
+
+    __tablename__ = "event_private"
+
+    event_id: Mapped[int] = mapped_column(ForeignKey("event.id"), primary_key=True)
+    salt: Mapped[str] = mapped_column(String(32))
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    event: Mapped[Event] = relationship(back_populates="private")
+
+
+class EventSeal(Base):
+    """Closes a stretch of the whole log, so that a petition which vanishes with all its events is missed."""
+
+    __tablename__ = "event_seal"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_event_id: Mapped[int] = mapped_column(unique=True)
+    events: Mapped[int]
+    hash: Mapped[str] = mapped_column(String(64))

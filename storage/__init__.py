@@ -1,5 +1,5 @@
-"""What all tables stand on: the declarative base, an aware timestamp, and the migrations of every package."""
+"""What all tables stand on: the declarative base, aware timestamps, transactions that write, and all migrations."""
 
-from storage.base import Base, UtcDateTime
+from storage.base import IS_WRITING, Base, UtcDateTime, begin_writing
 
-__all__ = ["Base", "UtcDateTime"]
+__all__ = ["IS_WRITING", "Base", "UtcDateTime", "begin_writing"]

@@ -1,12 +1,16 @@
-"""The declarative base of all tables, and a timestamp that is never naive."""
+"""The declarative base of all tables, a timestamp that is never naive, and transactions that write."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from sqlalchemy import DateTime, Dialect, MetaData
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
+
+# Execution option of a connection whose transaction writes; the engine of SQLite begins it with its lock.
+IS_WRITING = "is_writing"
+_WRITING_TRANSACTION = "writing_transaction"
 
 # Names given to constraints, so that a migration can drop them on every database.
 _CONSTRAINT_NAMES = {
@@ -47,3 +51,18 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def begin_writing(session: Session) -> None:
+    """Begin the session's transaction as one that writes; nothing when it already is.
+
+    Call it before the first query. On SQLite a transaction that has read and then writes fails at once, without
+    waiting, when another one has committed in between; one that takes the lock as it begins waits its turn. Other
+    databases lock rows, so that there it changes nothing. In a transaction that has begun to read it is too late, and
+    SQLAlchemy warns.
+
+    Source: https://www.sqlite.org/lang_transaction.html (deferred and immediate transactions).
+    """
+    if session.info.get(_WRITING_TRANSACTION) is not (session.get_transaction() or session):
+        session.connection(execution_options={IS_WRITING: True})
+        session.info[_WRITING_TRANSACTION] = session.get_transaction()

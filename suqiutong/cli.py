@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from suqiutong import curating, database, processes, staff
+from suqiutong import casework, curating, database, processes, staff
 from suqiutong.doctor import examine
 from suqiutong.errors import CommandError
 from suqiutong.settings import read_settings, settings_table
@@ -37,6 +37,7 @@ commands.add_typer(schema, name="db", help="Change the database schema.")
 commands.add_typer(people, name="staff", help="Manage staff.")
 commands.add_typer(tokens, name="token", help="Manage access tokens.")
 curating.add_to(commands)
+commands.add_typer(casework.petitions, name="petitions", help="Handle petitions, their clocks and their log.")
 commands.add_typer(serve, name="serve", help="Run one process of the Procfile; `up` runs them all.")
 
 # Packages whose errors are sentences for people.

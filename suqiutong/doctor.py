@@ -14,9 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import httpx
-from chinese_calendar.constants import holidays
 from sqlalchemy.exc import SQLAlchemyError
 
+from petitions.workdays import chinese_workdays
 from suqiutong import database, rasa
 from suqiutong.errors import CommandError
 from suqiutong.freshness import MODEL_INPUTS, STAMP, digest, is_fresh, knowledge_digest
@@ -54,7 +54,7 @@ def examine(settings: Settings, *, today: date) -> Iterator[Finding]:
 
 def check_calendar(today: date) -> Finding:
     """Whether the workdays of this year are known: due times of a later year are provisional."""
-    last = max(holidays).year
+    last = max(chinese_workdays().years)
     return Finding("calendar", last >= today.year, f"Chinese workdays are known up to the end of {last}")
 
 

@@ -8,8 +8,6 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from suqiutong import database
-from suqiutong.errors import CommandError
 from suqiutong.settings import Settings
 from suqiutong.wiring import Services
 
@@ -22,7 +20,5 @@ def transaction(settings: Settings) -> Iterator[tuple[Session, datetime]]:
         CommandError: the schema is an older one.
     """
     services = Services(settings)
-    if database.current(services.engine) != database.newest():
-        raise CommandError("the database is not at the newest schema: run `suqiutong db upgrade`")
-    with services.sessions.begin() as session:
+    with services.writing() as session:
         yield session, services.clock()

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from suqiutong.database import make_engine
+from storage import begin_writing
+from suqiutong.database import current, make_engine, newest
+from suqiutong.errors import CommandError
 from suqiutong.latest import Latest
 from suqiutong.settings import Settings, read_secret
 
@@ -97,6 +101,19 @@ class Services:
     def sessions(self) -> sessionmaker[Session]:
         """Database sessions."""
         return sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session that writes and commits at the end.
+
+        Raises:
+            CommandError: the schema is not the newest.
+        """
+        if current(self.engine) != newest():
+            raise CommandError("the database is not at the newest schema: run `suqiutong db upgrade`")
+        with self.sessions.begin() as session:
+            begin_writing(session)
+            yield session
 
     @cached_property
     def secret(self) -> bytes:

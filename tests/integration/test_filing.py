@@ -1,10 +1,8 @@
 """A petition is filed once, found by who may, and its tables go up and down."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -21,7 +19,7 @@ from petitions.intake import Draft
 from petitions.model import Event, Petition, Petitioner
 from petitions.triage import triage
 from storage import Base
-from suqiutong.database import downgrade, make_engine, upgrade
+from suqiutong.database import downgrade, upgrade
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -29,20 +27,7 @@ JURISDICTION = load_jurisdiction()
 DRAFT = Draft(
     matter="楼下垃圾三天没人清", place="碧眼社区", community="碧眼", name="陈", phone="13800138000", is_confirmed=True
 )
-OWN_TABLES = {"petitioner", "petition", "running_clock", "event"}
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'petitions.db'}"
-
-
-@pytest.fixture
-def engine(url: str) -> Iterator[Engine]:
-    engine = make_engine(url)
-    upgrade(engine)
-    yield engine
-    engine.dispose()
+OWN_TABLES = {"petitioner", "petition", "running_clock", "event", "event_private", "event_seal"}
 
 
 def file(session: Session, form_key: str = "form-1", draft: Draft = DRAFT, now: datetime = NOW) -> Filed:
@@ -204,7 +189,8 @@ def test_the_code_itself_is_nowhere_in_the_database(engine: Engine) -> None:
 
 def test_foreign_keys_hold(engine: Engine) -> None:
     with Session(engine) as session:
-        session.add(Event(petition_id=99, at=NOW, actor="x", kind="file", state_to="received", reason=""))
+        values = {"unit": "", "category": "", "data": {}, "previous_hash": "", "hash": "", "role": "system"}
+        session.add(Event(petition_id=99, number=1, at=NOW, actor="x", action="file", state_to="received", **values))
         with pytest.raises(IntegrityError):
             session.flush()
 
@@ -213,8 +199,9 @@ def test_two_who_change_a_petition_at_once_do_not_both_win(engine: Engine) -> No
     with Session(engine) as session:
         file(session)
         session.commit()
-    with Session(engine) as one, Session(engine) as two:
+    with Session(engine) as one, Session(engine, expire_on_commit=False) as two:
         mine, theirs = one.scalars(select(Petition)).one(), two.scalars(select(Petition)).one()
+        two.commit()
         mine.state = "accepted"
         one.commit()
         theirs.state = "returned"

@@ -1,0 +1,152 @@
+"""How well petitions are answered, solved and liked: counted from events alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.orm import Session
+
+from petitions.clocks import SHANGHAI
+from petitions.lifecycle import own_lifecycle
+from petitions.model import Event, Petition
+
+Dimension = Literal["unit", "category", "community", "month"]
+DIMENSIONS: tuple[Dimension, ...] = ("unit", "category", "community", "month")
+_COUNTED = ("file", "contact", "reply", "ask_material", "overdue", "accept", "approve_return", "follow_up")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many of so many."""
+
+    part: int
+    whole: int
+
+    @property
+    def rate(self) -> float | None:
+        """The share, from 0 to 1; None of nothing."""
+        return self.part / self.whole if self.whole else None
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The rates of one group.
+
+    response (响应率): first contact within its clock, of those contacted or overdue.
+    solution, satisfaction (解决率, 满意率): by the last follow-up.
+    on_time (按时办结率): replies within their clock, of those replied to or overdue.
+    first_dispatch (首次分派准确率): accepted without a return, of those accepted so or returned a first time.
+    marks: mean mark of each dimension of the follow-up.
+    """
+
+    group: Mapping[str, str | None]
+    filed: int
+    response: Share
+    solution: Share
+    satisfaction: Share
+    on_time: Share
+    first_dispatch: Share
+    marks: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON, each rate with its numbers."""
+        shares = {
+            name: {"part": share.part, "whole": share.whole, "rate": share.rate}
+            for name in ("response", "solution", "satisfaction", "on_time", "first_dispatch")
+            if isinstance(share := getattr(self, name), Share)
+        }
+        return {**self.group, "filed": self.filed, **shares, "marks": dict(self.marks)}
+
+
+def rates(
+    session: Session,
+    *,
+    since: datetime,
+    until: datetime,
+    by: Iterable[Dimension] = (),
+    is_restricted: bool | None = None,
+) -> list[Rates]:
+    """The rates of what happened in a stretch of time, for each group that occurs.
+
+    Args:
+        session: Open.
+        since: Aware; what happened at that moment counts.
+        until: Aware; what happened at that moment does not.
+        by: What makes a group: responsible unit, first level of the category, community, month of what happened (in
+            Shanghai); nothing makes one group of all.
+        is_restricted: Only accusations, or only what is none; both when None.
+
+    Returns:
+        Sorted by group.
+    """
+    columns = (Event.petition_id, Event.at, Event.action, Event.unit, Event.category, Event.community, Event.data)
+    statement = select(*columns).where(Event.at >= since, Event.at < until, Event.action.in_(_COUNTED))
+    if is_restricted is not None:
+        statement = statement.join(Petition).where(Petition.is_restricted == is_restricted)
+    dimensions = tuple(by)
+    groups: dict[tuple[str | None, ...], _Group] = {}
+    last_follow_up: dict[int, tuple[tuple[str | None, ...], Mapping[str, Any]]] = {}
+    rows = session.execute(statement.order_by(Event.id).execution_options(yield_per=1000)).mappings()
+    for row in rows:
+        key = tuple(_value(row, dimension) for dimension in dimensions)
+        groups.setdefault(key, _Group()).add(row)
+        if row["action"] == "follow_up":
+            last_follow_up[row["petition_id"]] = (key, row["data"])
+    for key, data in last_follow_up.values():
+        groups[key].follow_ups.append(data)
+    ordered = sorted(groups, key=lambda key: tuple(value or "" for value in key))
+    return [groups[key].rates(dict(zip(dimensions, key, strict=True))) for key in ordered]
+
+
+def _value(row: RowMapping, dimension: Dimension) -> str | None:
+    if dimension == "month":
+        return f"{row['at'].astimezone(SHANGHAI):%Y-%m}"
+    value: str | None = row[dimension]
+    return value
+
+
+@dataclass(slots=True)
+class _Group:
+    filed: int = 0
+    in_time: dict[str, set[int]] = field(default_factory=lambda: {"contact": set(), "close": set()})
+    late: dict[str, set[int]] = field(default_factory=lambda: {"contact": set(), "close": set()})
+    taken_at_once: set[int] = field(default_factory=set)
+    returned: set[int] = field(default_factory=set)
+    follow_ups: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def add(self, row: RowMapping) -> None:
+        petition, action, data = row["petition_id"], row["action"], row["data"]
+        self.filed += action == "file"
+        if action == "overdue" and data["clock"] in self.late:
+            self.late[data["clock"]].add(petition)
+        for change in data.get("clocks", ()):
+            if change["change"] == "stop" and change["clock"] in self.late:
+                (self.late if change["is_late"] else self.in_time)[change["clock"]].add(petition)
+        if action == "accept" and data["hops"] == 0:
+            self.taken_at_once.add(petition)
+        if action == "approve_return" and data["hops"] == 1:
+            self.returned.add(petition)
+
+    def rates(self, group: Mapping[str, str | None]) -> Rates:
+        marks: dict[str, float] = {}
+        for name in own_lifecycle().follow_up.dimensions if self.follow_ups else ():
+            marks[name] = sum(data["fields"][name] for data in self.follow_ups) / len(self.follow_ups)
+        asked = len(self.follow_ups)
+        return Rates(
+            group=group,
+            filed=self.filed,
+            response=self._kept("contact"),
+            solution=Share(sum(data["fields"]["is_solved"] for data in self.follow_ups), asked),
+            satisfaction=Share(sum(data["is_satisfied"] for data in self.follow_ups), asked),
+            on_time=self._kept("close"),
+            first_dispatch=Share(len(self.taken_at_once - self.returned), len(self.taken_at_once | self.returned)),
+            marks=marks,
+        )
+
+    def _kept(self, clock: str) -> Share:
+        every = self.in_time[clock] | self.late[clock]
+        return Share(len(every - self.late[clock]), len(every))
