@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 Kind = Literal["answer", "no_answer", "clarify"]
 
 # Chance from which a clause counts as the answer; chosen on the training questions (docs/answers.md).
-ACCEPT = 0.4
+ACCEPT = 0.45
 # Chance from which a clause is worth showing as related.
 _RELATED = 0.08
 _CHOICES = 4
@@ -103,7 +103,13 @@ class KnowledgeBase:
         self.encoder = encoder
         self._verifier = verifier
         self._wording = wording
-        self._speller = Speller((word.lower() for word in index.vocabulary), index.lexicon.places)
+        lexicon = index.lexicon
+        spoken = [
+            *lexicon.aliases,
+            *(name for names in lexicon.aliases.values() for name in names),
+            *lexicon.stop_words,
+        ]
+        self._speller = Speller((word.lower() for word in index.vocabulary), lexicon.places, sorted(spoken))
         self._years = frozenset(clause.period for clause in index.clauses)
         achieved = [int(clause.period) for clause in index.clauses if clause.status == "achieved"]
         self._report_year = max(achieved, default=max(map(int, self._years), default=0))

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from knowledge.question import Lexicon
 from language.normalise import normalise
@@ -35,31 +36,26 @@ class Written:
         quote: What answers it, verbatim; None when no document does.
         near: What an unanswerable one could be confused with, verbatim.
         before: The question that it leans on.
-        hand: Who wrote it: the name of its file without the kind. Questions of one hand are alike, so what one hand
-            wrote is judged by what the others did.
     """
 
     text: str
     quote: str | None
     near: str | None = None
     before: str | None = None
-    hand: str = ""
 
 
 def written_questions(folder: Path = TRAINING) -> Iterator[Written]:
     """All written questions, those that answer first."""
     for path in sorted(folder.glob("answerable*.yml")):
-        hand = path.stem.removeprefix("answerable")
         for row in _rows(path):
-            yield Written(row["q"], row["quote"], hand=hand)
+            yield Written(row["q"], row["quote"])
     for path in sorted(folder.glob("unanswerable*.yml")):
-        hand = path.stem.removeprefix("unanswerable")
         for row in _rows(path):
-            yield Written(row["q"], None, near=row["near"], hand=hand)
+            yield Written(row["q"], None, near=row["near"])
     for path in sorted(folder.glob("followups*.yml")):
         for dialogue in _rows(path):
             for before, row in pairwise(dialogue):
-                yield Written(row["q"], row["quote"], before=before["q"], hand=path.stem)
+                yield Written(row["q"], row["quote"], before=before["q"])
 
 
 def _rows(path: Path) -> list[Any]:
@@ -76,14 +72,12 @@ class Known:
         terms: Its words that carry meaning.
         clauses: Indexes of the clauses that answer it or, when nothing does, that it could be confused with.
         is_answered: Whether they answer it.
-        hand: See `Written`.
     """
 
     core: str
     terms: tuple[str, ...]
     clauses: tuple[int, ...]
     is_answered: bool
-    hand: str
 
 
 class Tied(Protocol):
@@ -121,7 +115,7 @@ def tie(written: Iterable[Written], clauses: Sequence[Tied], lexicon: Lexicon) -
             places[passage] = tuple(_overlapping(passage, by_sentence, clauses))
         if places[passage]:
             question = lexicon.read(normalise(one.text), 0)
-            found.append(Known(question.core, question.terms, places[passage], one.quote is not None, one.hand))
+            found.append(Known(question.core, question.terms, places[passage], one.quote is not None))
     return found
 
 
@@ -142,23 +136,29 @@ class Memory:
         self.known = known
         self._vectors = vectors
         self._is_answered = np.array([one.is_answered for one in known], dtype=bool)
-        self._hands = np.array([one.hand for one in known])
+        self._cores = np.array([one.core for one in known])
         self._of_clause: dict[tuple[int, bool], list[int]] = {}
         for number, one in enumerate(known):
             for i in one.clauses:
                 self._of_clause.setdefault((i, one.is_answered), []).append(number)
 
-    def compare(self, vector: Vectors, hand: str | None = None) -> Likeness:
+    def compare(self, vector: Vectors, left_out: NDArray[np.bool_] | None = None) -> Likeness:
         """How alike `vector` is to every known question.
 
         Args:
             vector: Of the new question, shape (384,).
-            hand: Who wrote it, when it is one of them; questions of the same hand are then left out.
+            left_out: For each known question whether to take it for unknown; None: for none.
         """
         cosines = self._vectors @ vector
-        if hand is not None:
-            cosines[self._hands == hand] = _STRANGE
-        return Likeness(self, cosines, hand)
+        if left_out is None:
+            left_out = np.zeros(len(self.known), dtype=bool)
+        cosines[left_out] = _STRANGE
+        return Likeness(self, cosines, left_out)
+
+    def itself(self, core: str) -> NDArray[np.bool_]:
+        """Which known questions have just these words."""
+        same: NDArray[np.bool_] = self._cores == core
+        return same
 
     def numbers(self, clause: int, *, is_answered: bool) -> list[int]:
         """Known questions that a clause answers, or that could be confused with it."""
@@ -168,10 +168,10 @@ class Memory:
 class Likeness:
     """A new question beside the known ones."""
 
-    def __init__(self, memory: Memory, cosines: Vectors, hand: str | None) -> None:
+    def __init__(self, memory: Memory, cosines: Vectors, left_out: NDArray[np.bool_]) -> None:
         self._memory = memory
         self._cosines = cosines
-        self._hand = hand
+        self._left_out = left_out
         answered = memory._is_answered
         self._best = float(cosines[answered].max(initial=_STRANGE))
         self._best_none = float(cosines[~answered].max(initial=_STRANGE))
@@ -196,7 +196,7 @@ class Likeness:
         """Words of the known questions of a clause."""
         known = self._memory.known
         numbers = self._memory.numbers(clause, is_answered=is_answered)
-        return {word for n in numbers if known[n].hand != self._hand for word in known[n].terms}
+        return {word for n in numbers if not self._left_out[n] for word in known[n].terms}
 
     def _max(self, numbers: Sequence[int]) -> float:
         return float(self._cosines[numbers].max()) if numbers else _STRANGE

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from language.normalise import normalise
-from language.quantities import Quantity, arabic_years, find_quantities
+from language.quantities import Quantity, arabic_numbers, arabic_years, find_quantities
 from language.words import Words
 
 _LEXICON = Path(__file__).with_name("lexicon.yml")
@@ -48,6 +48,7 @@ class Question:
         is_yes_no: It wants a yes or a no.
         figures: Figures that the resident named.
         places: Names of places narrower than, or other than, the subdistrict itself.
+        scopes: Wider areas that it names, each with all its names: a figure of the subdistrict is none of the city.
     """
 
     text: str
@@ -59,6 +60,7 @@ class Question:
     is_yes_no: bool
     figures: tuple[Quantity, ...]
     places: tuple[str, ...]
+    scopes: tuple[tuple[str, ...], ...] = ()
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -75,6 +77,8 @@ class Lexicon:
         self.aliases: Mapping[str, Sequence[str]] = data["aliases"]
         self.stop_words = frozenset(data["stop_words"])
         self._frames = re.compile("|".join(map(re.escape, sorted(data["frames"], key=len, reverse=True))))
+        self._home = re.compile(data["scopes"]["home"])
+        self._scopes = [tuple(names) for names in data["scopes"]["wider"]]
         self._asks = [(row["id"], re.compile(row["pattern"])) for row in data["asks"]]
         self.places = sorted(places, key=len, reverse=True)
         self._places = re.compile("|".join(map(re.escape, self.places)) or "(?!)")
@@ -91,7 +95,7 @@ class Lexicon:
             text: As typed, its spelling repaired.
             report_year: The year whose results the newest document gives; 去年 is this year for a reader of the report.
         """
-        text = arabic_years(normalise(text))
+        text = arabic_numbers(arabic_years(normalise(text)))
         core = self._frames.sub(" ", text)
         asks = frozenset(name for name, pattern in self._asks if pattern.search(core))
         year = _year(_COMPARED.sub(" ", text), report_year)
@@ -105,7 +109,12 @@ class Lexicon:
             is_yes_no=bool(_YES_NO.search(text)),
             figures=tuple(find_quantities(core)),
             places=tuple(dict.fromkeys(self._places.findall(text))),
+            scopes=self._scopes_of(text),
         )
+
+    def _scopes_of(self, text: str) -> tuple[tuple[str, ...], ...]:
+        elsewhere = self._home.sub(" ", text)
+        return tuple(names for names in self._scopes if any(name in elsewhere for name in names))
 
     def _terms(self, core: str) -> list[str]:
         plain = _COMPARED.sub(" ", _FULL_YEAR.sub(" ", _SHORT_YEAR.sub(" ", core)))

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from itertools import accumulate
 
 import jieba
+from pypinyin import lazy_pinyin
 
 from language.normalise import normalise
 from language.personal import find_personal
@@ -15,13 +16,23 @@ from language.words import sound
 
 # Numerals and question words: a stretch with one of them means what it says.
 _NEVER = frozenset("零一二两三四五六七八九十百千万亿第几哪多少个是有没不的了吗呢在")
+_HAN = re.compile("[一-鿿]+")
+# Shorter runs are more often units and brands than pinyin.
+_LATIN_RUN = re.compile(r"(?<![A-Za-z0-9])[a-z][a-z' ]{2,}[a-z](?![A-Za-z0-9])")
 
 
 class Speller:
     """Knows the words of the documents by their sound and by their signs with one left out."""
 
-    def __init__(self, words: Iterable[str], names: Iterable[str] = ()) -> None:
-        """Take the words of the documents, in lower case, and the local names, which stay as they are."""
+    def __init__(self, words: Iterable[str], names: Iterable[str] = (), spoken: Iterable[str] = ()) -> None:
+        """Know what may be meant.
+
+        Args:
+            words: Of the documents, in lower case.
+            names: Local names, which stay as they are.
+            spoken: Residents' own words, which may stand in a message in pinyin, as those of the documents may.
+        """
+        words = list(words)
         names = sorted(map(normalise, names), key=len, reverse=True)
         # Names that sound the same are spellings of one place (径口, 迳口): the documents' own is put in.
         sounds = Counter(sound(name) for name in names)
@@ -44,12 +55,15 @@ class Speller:
                         self._by_gap.setdefault((word[:k], length, word[k + 1 :]), word)
         self._words = {word for words_ in known.values() for word in words_}
 
+        self._latin = _Latin([*words, *spoken])
+
     def repair(self, text: str) -> str:
         """`text` with every stretch that is no word itself, but sounds or looks like one of the documents, put right.
 
         Names and numbers stay: only stretches of Chinese signs are touched, never one that a dictionary knows or that
-        shares signs with a word of the documents.
+        shares signs with a word of the documents. Pinyin that spells known words becomes these words.
         """
+        text = self._latin.put_right(text)
         taken, edges = self._taken(text), _edges(text)
         for length in sorted(self._lengths, reverse=True):
             for start in range(len(text) - length + 1):
@@ -83,6 +97,32 @@ class Speller:
             if (right := self._by_gap.get((stretch[:k], len(stretch), stretch[k + 1 :]))) is not None:
                 return right
         return None
+
+
+class _Latin:
+    """Words by their pinyin without tones, as somebody types them who has no Chinese keyboard."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words: dict[str, str] = {}
+        for word in words:
+            if len(word) >= 2 and _HAN.fullmatch(word):
+                self._words.setdefault("".join(lazy_pinyin(word)), word)
+        self._longest = max(map(len, self._words), default=0)
+
+    def put_right(self, text: str) -> str:
+        """`text` with every run of Latin letters that wholly spells known words replaced by them."""
+        return _LATIN_RUN.sub(lambda match: self._spelt(match[0]) or match[0], text)
+
+    def _spelt(self, run: str) -> str:
+        """The fewest known words that a run spells; empty when it spells none."""
+        letters = run.replace(" ", "").replace("'", "")
+        best: list[list[str] | None] = [[], *[None] * len(letters)]
+        for end in range(1, len(letters) + 1):
+            for start in range(max(0, end - self._longest), end):
+                before, word = best[start], self._words.get(letters[start:end])
+                if before is not None and word and (best[end] is None or len(before) + 1 < len(best[end] or [])):
+                    best[end] = [*before, word]
+        return "".join(best[-1] or [])
 
 
 def _edges(text: str) -> set[int]:

@@ -19,7 +19,7 @@ from knowledge.verify import NAMES, Candidate, Verifier, candidates
 from knowledge.wording import Wording, fit_wording
 
 _FOLDS = 5
-_NETWORKS = 3
+_NETWORKS = 5
 _INNER_LAYERS = (64, 32)
 _REGULARISATION = 0.1
 _ROUNDS = 25
@@ -56,8 +56,8 @@ class Figures:
 def training_examples(base: KnowledgeBase) -> tuple[list[Example], Wording]:
     """Every written question with its labelled candidates, as if it were new, and what all their wordings tell.
 
-    A question is compared with those that another hand wrote, and the weight of its wording is learnt from the other
-    folds; one that leans on another is read in its light.
+    A question is compared with all known ones but itself, and the weight of its wording is learnt from the other folds;
+    one that leans on another is read in its light.
     """
     rows = [(written, _read(base, written)) for written in written_questions()]
     cores = [question.core for _, question in rows]
@@ -70,7 +70,7 @@ def training_examples(base: KnowledgeBase) -> tuple[list[Example], Wording]:
     ]
     examples = []
     for (written, question), fold in zip(rows, fold_of, strict=True):
-        found = candidates(question, base.index, base.encoder, wordings[fold], written.hand)
+        found = candidates(question, base.index, base.encoder, wordings[fold], base.index.memory.itself(question.core))
         examples.append(label(written.text, written.quote, found))
     return examples, fit_wording(cores, vectors, is_answered)
 
@@ -94,7 +94,7 @@ def _overlaps(clause: Clause, quote: str) -> bool:
     return at >= 0 and start < at + len(quote) and at < start + len(clause.text)
 
 
-def fit(examples: Iterable[Example]) -> Verifier:
+def fit(examples: Iterable[Example], networks: int = _NETWORKS) -> Verifier:
     """A verifier: small networks on all features, as plain numbers."""
     # Needed for training alone: the running product carries no scikit-learn.
     from sklearn.neural_network import MLPClassifier  # noqa: PLC0415
@@ -105,8 +105,8 @@ def fit(examples: Iterable[Example]) -> Verifier:
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale == 0] = 1.0
     plain = replace(Verifier.blank(), mean=mean, scale=scale).standardise(features)
-    networks = []
-    for seed in range(_NETWORKS):
+    trained = []
+    for seed in range(networks):
         model = MLPClassifier(
             _INNER_LAYERS, alpha=_REGULARISATION, batch_size=512, learning_rate_init=0.002, random_state=seed,
             max_iter=_ROUNDS, n_iter_no_change=_ROUNDS,
@@ -115,8 +115,8 @@ def fit(examples: Iterable[Example]) -> Verifier:
             warnings.simplefilter("ignore")  # it says that the rounds came to their end, which is meant
             model.fit(plain, right)
         layers = zip(model.coefs_, model.intercepts_, strict=True)
-        networks.append(tuple((weights.astype(np.float32), bias.astype(np.float32)) for weights, bias in layers))
-    return Verifier(NAMES, mean, scale, tuple(networks))
+        trained.append(tuple((weights.astype(np.float32), bias.astype(np.float32)) for weights, bias in layers))
+    return Verifier(NAMES, mean, scale, tuple(trained))
 
 
 def cross_validate(examples: list[Example], threshold: float) -> tuple[Figures, list[tuple[float, bool]]]:
@@ -124,7 +124,7 @@ def cross_validate(examples: list[Example], threshold: float) -> tuple[Figures, 
     chances: list[tuple[float, bool]] = []
     outcomes: list[tuple[bool, float, bool]] = []
     for fold in range(_FOLDS):
-        verifier = fit(example for i, example in enumerate(examples) if i % _FOLDS != fold)
+        verifier = fit((one for i, one in enumerate(examples) if i % _FOLDS != fold), networks=1)
         for example in examples[fold::_FOLDS]:
             scores = verifier.chances(example.candidates)
             chances += [(float(score), bool(right)) for score, right in zip(scores, example.right, strict=True)]

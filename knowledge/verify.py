@@ -49,6 +49,7 @@ NAMES = (
     "year_unknown", "plan_match", "plan_mismatch", "yes_no", "list", "names_given", "names_missing", "place_given",
     "place_not_given", "ordinal_wrong", "figure_same", "figure_other", "explained", "place_missing", *BEYOND,
     *KNOWN, "cover_known", "worst_known", "strange", "wording",
+    "scope_given", "scope_missing",
 )  # fmt: skip
 
 
@@ -62,7 +63,7 @@ class Candidate:
 
 
 def candidates(
-    question: Question, index: Index, encoder: Encoder, wording: Wording, hand: str | None = None
+    question: Question, index: Index, encoder: Encoder, wording: Wording, left_out: NDArray[np.bool_] | None = None
 ) -> list[Candidate]:
     """The clauses nearest by words, by meaning and by what was asked before, each with its features.
 
@@ -71,10 +72,10 @@ def candidates(
         index: Where it is looked up.
         encoder: That of the index.
         wording: What the question's words alone tell.
-        hand: Who wrote the question, when it is a known one: its like are then left out.
+        left_out: For each known question whether to take it for unknown, see `Memory.compare`.
     """
     vector = encoder.encode([question.core or question.text])[0]
-    likeness = index.memory.compare(vector, hand)
+    likeness = index.memory.compare(vector, left_out)
     tone = wording.score(question.core, vector)
     cos_clause, cos_sentence = index.vectors["clauses"] @ vector, index.vectors["sentences"] @ vector
     words = index.word_scores(question.core)
@@ -107,6 +108,7 @@ def candidates(
                     *likeness.features(i),
                     *_seen(terms, index, i, likeness),
                     tone,
+                    *_scope(question, index.clauses[i]),
                 ],
                 dtype=np.float32,
             ),
@@ -164,6 +166,12 @@ def _coverage(terms: Sequence[_Term], index: Index, i: int) -> list[float]:
     means = [float((weight * row).sum() / weight.sum()) for row in shares]
     worst = [float((weight * (1 - row)).max()) for row in shares[:3]]
     return [*means, *worst, min(len(terms), 8) / 8]
+
+
+def _scope(question: Question, clause: Clause) -> list[float]:
+    """Whether the clause speaks of a wider area that the question names, and whether it leaves one out."""
+    given = [any(name in clause.sentence for name in names) for names in question.scopes]
+    return [float(any(given)), float(not all(given))]
 
 
 def _seen(terms: Sequence[_Term], index: Index, i: int, likeness: Likeness) -> list[float]:

@@ -16,6 +16,8 @@ _UNITS = Path(__file__).with_name("units.yml")
 _MAGNITUDES = {"": 1, "十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 _CHINESE_DIGITS = "零〇一二两三四五六七八九"
 _CHINESE_NUMERAL = f"[{_CHINESE_DIGITS}十百千万亿]+"
+_SPOKEN_NUMERAL = f"[{_CHINESE_DIGITS}十百千万亿]+(?:点[{_CHINESE_DIGITS}]+[万亿]?)?"
+_PER_CENT = re.compile(f"百分之({_SPOKEN_NUMERAL})")
 _YEAR_IN_CHARACTERS = re.compile(r"([二两][零〇][零〇一二三四五六七八九]{2})(?=年)")
 
 
@@ -58,6 +60,15 @@ def arabic_years(text: str) -> str:
     return _YEAR_IN_CHARACTERS.sub(lambda match: "".join(str(_digit(sign)) for sign in match[1]), text)
 
 
+def arabic_numbers(text: str) -> str:
+    """`text` with numbers before a unit, such as 九点八七万平方米 or 五百六十户, and 百分之八 in digits.
+
+    A lone digit (三个) stays: it is as often part of a name (三宜, 四风) as a count.
+    """
+    text = _PER_CENT.sub(lambda match: f"{number}%" if (number := _arabic(match[1])) else match[0], text)
+    return _spoken().sub(_counted, text)
+
+
 @cache
 def unit_kinds() -> dict[str, str]:
     """Bare unit → group."""
@@ -67,6 +78,27 @@ def unit_kinds() -> dict[str, str]:
 
 def _digit(sign: str) -> int:
     return {"〇": 0, "两": 2}.get(sign, _CHINESE_DIGITS.replace("〇", "").replace("两", "").find(sign))
+
+
+def _arabic(numeral: str) -> str:
+    """A spoken number in digits; empty for what is none, such as 三四十."""
+    plain = numeral.rstrip("万亿")
+    try:
+        return f"{cn2an.cn2an(plain, 'smart')}{numeral[len(plain) :]}"
+    except (ValueError, KeyError):
+        return ""
+
+
+def _counted(match: re.Match[str]) -> str:
+    numeral = match[0]
+    is_telling = len(numeral) > 2 or set(numeral) & set("十百千")
+    return (is_telling and _arabic(numeral)) or numeral
+
+
+@cache
+def _spoken() -> re.Pattern[str]:
+    units = "|".join(map(re.escape, sorted(unit_kinds(), key=len, reverse=True)))
+    return re.compile(f"(?<![第前{_CHINESE_DIGITS}十百千万亿点]){_SPOKEN_NUMERAL}(?=[余多]?(?:{units}))")
 
 
 @cache

@@ -15,7 +15,7 @@ Vectors = NDArray[np.float32]
 
 # A 9,000-character text takes six seconds; the gist of a message stands in its first hundreds.
 TEXT_LIMIT_CHARACTERS = 400
-CACHE_LIMIT_TEXTS = 2048
+CACHE_LIMIT_TEXTS = 16_384
 
 
 class Encoder(Protocol):
