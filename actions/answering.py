@@ -36,6 +36,7 @@ class Answer(ServiceAction):
             if location.status == "outside":
                 say_outside(dispatcher, self.services, location)
                 return []
+            self.services.note_unanswered(text, reply.kind)
         dispatcher.utter_message(json_message=reply.to_json())
         remembered = {
             "context": reply.context.to_json() if reply.context else kept.get("context"),

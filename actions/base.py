@@ -15,7 +15,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.orm import Session
 
 from jurisdiction import Jurisdiction, Location
-from knowledge import KnowledgeBase
+from knowledge.serving import Answers
 from language.danger import Danger
 from petitions import Route
 
@@ -32,8 +32,8 @@ class Services(Protocol):
         """The local facts."""
 
     @property
-    def knowledge(self) -> KnowledgeBase | None:
-        """The knowledge base; None when it could not be loaded."""
+    def knowledge(self) -> Answers | None:
+        """What answers questions; None when it could not be loaded."""
 
     @property
     def sessions(self) -> Callable[[], Session]:
@@ -51,6 +51,9 @@ class Services(Protocol):
 
     def is_harmless(self, text: str) -> bool:
         """Whether what sounds of danger in a text is a saying, denied or past."""
+
+    def note_unanswered(self, text: str, kind: str) -> None:
+        """Put a question on the editors' list."""
 
     def find_danger(self, text: str) -> Danger | None:
         """The danger that a text reports."""

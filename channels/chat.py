@@ -24,6 +24,8 @@ from channels.sanitise import strip_hidden
 from channels.services import Danger, Services
 from channels.texts import load_texts, say
 from channels.tokens import Tokens
+from knowledge import refusal
+from knowledge.lock import unproved_in
 
 logger = logging.getLogger(__name__)
 
@@ -228,11 +230,21 @@ class Chat:
         if danger is not None:
             return [danger_message(danger)]
         try:
-            return await self._rasa.say(conversation, text)
+            return [self._locked(message, text) for message in await self._rasa.say(conversation, text)]
         except RasaError as error:
             logger.warning("understanding_down conversation=%s reason=%s", conversation, error.reason)
             form = self._services.settings.public_url + "/petition"
             raise ChannelError("understanding_down", form=form) from error
+
+    def _locked(self, message: dict[str, Any], text: str) -> dict[str, Any]:
+        """The message, or an honest refusal when it holds a figure that nothing proves."""
+        phones = [phone.number for phone in self._services.jurisdiction.phones.values()]
+        loose = unproved_in(message, [text, *phones])
+        if not loose:
+            return message
+        logger.error("figure_lock_closed kind=%s figures=%s", message["kind"], len(loose))
+        self._metrics.locked.inc()
+        return refusal().to_json()
 
     async def _forward(self, conversation: str, text: str, danger: Danger) -> None:
         """Let the conversation know of the danger that was answered here."""

@@ -15,6 +15,9 @@ class Metrics:
         )
         self.replies = Counter("suqiutong_chat_replies", "Replies by kind.", ["kind"], registry=self.registry)
         self.refusals = Counter("suqiutong_refusals", "Refused requests by code.", ["code"], registry=self.registry)
+        self.locked = Counter(
+            "suqiutong_figure_lock", "Messages held back for a figure that nothing proves.", registry=self.registry
+        )
         self.understanding_seconds = Histogram(
             "suqiutong_understanding_seconds", "Time Rasa takes for a message.", registry=self.registry
         )

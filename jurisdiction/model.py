@@ -116,6 +116,8 @@ class Phone(Record):
     number: str
     name: str
     use: str
+    # What a question speaks of that whoever answers there can help with.
+    topics: tuple[Pattern, ...] = ()
 
 
 class DangerRule(Record):

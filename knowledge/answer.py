@@ -142,14 +142,14 @@ class KnowledgeBase:
         context = context if context and _leans(question) else None
         if not question.terms and not question.places and context is None:
             return self._clarify(question)
-        found: dict[int, tuple[float, Candidate, Question]] = {}
+        found: dict[tuple[str, int], tuple[float, Candidate, Question]] = {}
         best: tuple[float, Candidate | None] = (0.0, None)
         for one in self._versions(text, question, context):
             chance, candidate = self._best(one)
             if candidate is None:
                 continue
             best = max(best, (chance, candidate), key=lambda pair: pair[0])
-            key = candidate.clause.sentence_start
+            key = candidate.clause.document, candidate.clause.sentence_start
             if chance >= ACCEPT and (key not in found or found[key][0] < chance):
                 found[key] = (chance, candidate, one)
         kept = Context.of(question)
@@ -201,7 +201,7 @@ class KnowledgeBase:
     # ---- wording
 
     def _say(self, found: Sequence[tuple[float, Candidate, Question]]) -> Reply:
-        texts = _texts()
+        texts = reply_texts()
         paragraphs, citations, facts = [], [], []
         for _, candidate, question in sorted(found, key=lambda row: row[1].clause.start):
             clause = candidate.clause
@@ -228,18 +228,17 @@ class KnowledgeBase:
         return next((chosen for other in self.index.sentence_of(i) if (chosen := _asked_facts(question, other))), [])
 
     def _refuse(self, candidate: Candidate | None, chance: float) -> Reply:
-        texts = _texts()
-        text = texts["no_answer"]
-        citations = []
+        texts, reply = reply_texts(), refusal()
+        text, citations = reply.text, []
         if candidate is not None and chance >= _RELATED:
             clause = candidate.clause
             text += "\n" + texts[f"related_{clause.status}"].format(year=clause.period, sentence=clause.sentence)
             citations.append(_citation(clause))
-        return Reply("no_answer", text, citations, buttons=list(texts["no_answer_buttons"]), chance=chance)
+        return replace(reply, text=text, citations=citations, chance=chance)
 
     def _clarify(self, question: Question) -> Reply:
         """Ask what is meant, offering figures of the kind that was asked for."""
-        texts = _texts()
+        texts = reply_texts()
         year = question.year or str(self._report_year)
         offered = [
             (clause, fact)
@@ -256,6 +255,12 @@ class KnowledgeBase:
             for clause, fact in offered[::step][:_CHOICES]
         ]
         return Reply("clarify", texts["clarify"], buttons=buttons)
+
+
+def refusal() -> Reply:
+    """That the documents do not say, with the offer of a ticket."""
+    texts = reply_texts()
+    return Reply("no_answer", texts["no_answer"], buttons=list(texts["no_answer_buttons"]))
 
 
 def lean_on(question: Question, context: Context) -> Question:
@@ -299,7 +304,7 @@ def _verdict(question: Question, chosen: Sequence[Fact]) -> str:
     right = said & {fact.amount for fact in chosen}
     if right and right != said:  # one of two figures; the document's own words tell them apart
         return ""
-    return str(_texts()["verdict_same" if right else "verdict_other"])
+    return str(reply_texts()["verdict_same" if right else "verdict_other"])
 
 
 def _bold(clause: Clause, chosen: Sequence[Fact]) -> str:
@@ -320,6 +325,7 @@ def _citation(clause: Clause) -> dict[str, Any]:
         "quote": clause.sentence,
         "start": clause.sentence_start,
         "end": clause.sentence_end,
+        "year": clause.period,
     }
 
 
@@ -334,7 +340,8 @@ def _fact_json(fact: Fact, clause: Clause) -> dict[str, Any]:
 
 
 @cache
-def _texts() -> dict[str, Any]:
+def reply_texts() -> dict[str, Any]:
+    """The sentences of replies in `texts.yml`."""
     path = Path(__file__).with_name("texts.yml")
     texts: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["replies"]
     if not texts:

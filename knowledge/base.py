@@ -194,15 +194,11 @@ class Index:
     def sentence_of(self, i: int) -> list[Clause]:
         """All clauses of the sentence in which clause `i` stands."""
         here = self.clauses[i]
-        return [
-            clause
-            for clause in self.clauses[max(0, i - 12) : i + 13]
-            if (clause.document, clause.sentence_start) == (here.document, here.sentence_start)
-        ]
+        return [clause for clause in self.clauses[max(0, i - 12) : i + 13] if _sentence(clause) == _sentence(here)]
 
     def before(self, i: int) -> Passage:
         """The clause before clause `i` in its sentence; an empty one for the first."""
-        if i and self.clauses[i - 1].sentence_start == self.clauses[i].sentence_start:
+        if i and _sentence(self.clauses[i - 1]) == _sentence(self.clauses[i]):
             return self.passages[i - 1]
         return self._nothing
 
@@ -219,6 +215,10 @@ class Index:
         words = self.lexicon.words(text)
         pairs = [word[i : i + 2] for word in words if len(word) > 2 for i in range(len(word) - 1)]
         return words + pairs
+
+
+def _sentence(clause: Clause) -> tuple[str, int]:
+    return clause.document, clause.sentence_start
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -1,19 +1,23 @@
-"""Curated answers as the conversation gets them: always those in force now, each one counted."""
+"""Answers as the conversation gets them: a curated entry in force, each hit counted, else what the documents say."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from threading import Lock
-from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from jurisdiction import Phone
+from knowledge.answer import Context, KnowledgeBase, Reply, reply_texts
 from knowledge.curated import count_hit, served_entries, stamp, texts, today_of
 from knowledge.matching import CuratedMatcher, Entry
 from knowledge.question import Lexicon
+from language.normalise import normalise
 from language.vectors import Encoder
 
 logger = logging.getLogger(__name__)
@@ -37,8 +41,8 @@ class CuratedAnswers:
         self._lock = Lock()
         self._matcher: tuple[object, CuratedMatcher] | None = None
 
-    def answer(self, text: str) -> dict[str, Any] | None:
-        """A message of the contract; None when no entry answers, or the database cannot say which are in force."""
+    def answer(self, text: str) -> Reply | None:
+        """The answer; None when no entry answers, or the database cannot say which are in force."""
         try:
             matcher = self.refresh()
         except SQLAlchemyError as error:
@@ -48,7 +52,7 @@ class CuratedAnswers:
         if match is None:
             return None
         self._count(match.entry_id)
-        return _message(matcher.entries[match.entry_id])
+        return _reply(matcher.entries[match.entry_id])
 
     def refresh(self) -> CuratedMatcher:
         """The matcher of the entries in force; made anew when one cheap query tells of a change, or the day is another.
@@ -74,7 +78,34 @@ class CuratedAnswers:
             logger.warning("curated_hit_not_counted entry=%s error=%s", entry_id, type(error).__name__)
 
 
-def _message(entry: Entry) -> dict[str, Any]:
+class Answers:
+    """The documents, the curated entries and the table of phones as one."""
+
+    def __init__(self, base: KnowledgeBase, curated: CuratedAnswers, phones: Iterable[Phone]) -> None:
+        """Join the parts."""
+        self._base = base
+        self._curated = curated
+        self._phones = [phone for phone in phones if phone.topics]
+
+    def answer(self, text: str, context: Context | None = None) -> Reply:
+        """What is known of `text`; whatever is not, with the number that may help.
+
+        Args:
+            text: One message, possibly with several questions.
+            context: Of the reply before in the same conversation.
+        """
+        reply = self._curated.answer(text) or self._base.answer(text, context)
+        if reply.kind != "no_answer":
+            return reply
+        plain = normalise(text)
+        phone = next((phone for phone in self._phones if any(re.search(topic, plain) for topic in phone.topics)), None)
+        if phone is None:
+            return reply
+        help_ = reply_texts()["phone"].format(name=phone.name, number=phone.number)
+        return replace(reply, text=f"{reply.text}\n{help_}")
+
+
+def _reply(entry: Entry) -> Reply:
     citation = {
         "document": f"curated:{entry.id}",
         "section": entry.source,
@@ -82,10 +113,5 @@ def _message(entry: Entry) -> dict[str, Any]:
         "start": 0,
         "end": len(entry.answer),
     }
-    return {
-        "kind": "answer",
-        "text": texts()["answer"].format(answer=entry.answer, source=entry.source),
-        "citations": [citation],
-        "facts": [],
-        "buttons": [],
-    }
+    text = texts()["answer"].format(answer=entry.answer, source=entry.source)
+    return Reply("answer", text, [citation], chance=1.0)

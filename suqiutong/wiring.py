@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from storage import begin_writing
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from jurisdiction import Jurisdiction
     from knowledge import KnowledgeBase
+    from knowledge.serving import Answers, CuratedAnswers
     from language.danger import Danger
     from language.vectors import SentenceEncoder
     from petitions.triage import Route
@@ -70,9 +72,38 @@ class Services:
         return build_pipeline(self.settings.base_pipeline, self.jurisdiction.place_names)
 
     @property
-    def knowledge(self) -> KnowledgeBase | None:
-        """The knowledge base in its newest build; None when none could be loaded, which `/readyz` reports."""
+    def knowledge(self) -> Answers | None:
+        """What answers questions, from the newest build; None when none could be loaded, which `/readyz` reports."""
         return self._latest_knowledge.get()
+
+    @cached_property
+    def curated(self) -> CuratedAnswers:
+        """The curated entries in force."""
+        from knowledge.question import Lexicon
+        from knowledge.serving import CuratedAnswers
+
+        return CuratedAnswers(self.sessions, self.encoder, Lexicon(self.jurisdiction.place_names), self.clock)
+
+    def answers(self) -> Answers:
+        """What answers questions, loaded anew.
+
+        Raises:
+            KnowledgeError: the knowledge base was never built, or a file is damaged.
+        """
+        from knowledge.serving import Answers
+
+        return Answers(self.load_knowledge(), self.curated, self.jurisdiction.phones.values())
+
+    def note_unanswered(self, text: str, kind: str) -> None:
+        """Put a question on the editors' list; one that cannot be kept never costs the reply."""
+        from knowledge.unanswered import record_unanswered
+
+        try:
+            with self.sessions.begin() as session:
+                begin_writing(session)
+                record_unanswered(session, text, kind=kind, channel="chat", now=self.clock())
+        except SQLAlchemyError as error:
+            logger.error("unanswered_not_kept error=%s", type(error).__name__)
 
     def _knowledge_mark(self) -> tuple[int, int] | None:
         """What changes with every build."""
@@ -82,11 +113,11 @@ class Services:
             return None
         return found.st_ino, found.st_mtime_ns
 
-    def _try_knowledge(self) -> KnowledgeBase | None:
+    def _try_knowledge(self) -> Answers | None:
         from knowledge import KnowledgeError
 
         try:
-            return self.load_knowledge()
+            return self.answers()
         except KnowledgeError as error:
             logger.error("knowledge_not_loaded code=%s", error.code)
             return None
@@ -140,7 +171,7 @@ class Services:
             from channels.chat import danger_message
 
             return danger_message(danger)
-        return self.load_knowledge().answer(text, None).to_json()
+        return self.answers().answer(text).to_json()
 
     def find_danger(self, text: str) -> Danger | None:
         """The danger that the text reports."""

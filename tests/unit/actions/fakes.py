@@ -49,6 +49,7 @@ class FakeServices:
     knowledge: FakeKnowledge | None = field(default_factory=FakeKnowledge)
     sessions: Any = field(default_factory=memory_sessions)
     secret: bytes = b"a secret of thirty-two bytes long"
+    unanswered: list[tuple[str, str]] = field(default_factory=list)
 
     def clock(self):
         return NOW
@@ -58,6 +59,9 @@ class FakeServices:
 
     def is_harmless(self, text):
         return is_harmless(text, self.jurisdiction)
+
+    def note_unanswered(self, text, kind):
+        self.unanswered.append((text, kind))
 
     def find_danger(self, text):
         return find_danger(text, self.jurisdiction)
