@@ -2,7 +2,7 @@
 .PHONY: help setup run test train lint types bench lock clean
 
 help: ## List the commands.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Make both environments from their lock files, or bring them up to date.
 	@scripts/setup.sh
@@ -26,6 +26,10 @@ types: ## Check types.
 
 bench: setup ## Measure the answer times of the running product.
 	@.venv/bin/python scripts/bench.py
+
+.PHONY: bench-answers
+bench-answers: setup ## Measure answers: quality, each step switched off, time (docs/benchmarks.md).
+	@.venv/bin/python -m bench.answers.measure
 
 .PHONY: bench-understanding
 bench-understanding: setup ## Compare intent classifiers on the training data (docs/understanding.md).

@@ -18,7 +18,7 @@ from knowledge.facts import Fact
 from knowledge.lock import unproved_figures
 from knowledge.question import Lexicon, Question, parts_of
 from knowledge.spelling import Speller
-from knowledge.verify import Candidate, Verifier, candidates
+from knowledge.verify import Candidate, Verifiers, candidates
 from knowledge.wording import Wording
 from language.normalise import normalise
 from language.vectors import Encoder
@@ -28,12 +28,10 @@ logger = logging.getLogger(__name__)
 Kind = Literal["answer", "no_answer", "clarify"]
 
 # Chance from which a clause counts as the answer; chosen on the training questions (docs/answers.md).
-ACCEPT = 0.45
+ACCEPT = 0.4
 # Chance from which a clause is worth showing as related.
 _RELATED = 0.08
 _CHOICES = 4
-# Kinds of figure that no other kind can stand for.
-_EXACT_KINDS = frozenset({"money", "rate", "area", "people", "household", "firm", "flat", "weight", "length"})
 _LEANING = re.compile("^(?:那|那么|这|它|他们|她们|其中|还有|然后)|呢$|^(?:多少|几|第几|哪|在哪|是谁|排)")
 _BOTH = re.compile(
     r"(?P<first>[^,。?]{2,12}?)(?:和|跟|与|同|、)(?P<second>[^,。?]{2,12}?)(?P<rest>(?:各|分别|都)[^,。?]*)"
@@ -97,19 +95,19 @@ class Reply:
 class KnowledgeBase:
     """Finds, verifies and phrases answers. Safe from threads: nothing changes after it is made."""
 
-    def __init__(self, index: Index, encoder: Encoder, verifier: Verifier, wording: Wording) -> None:
+    def __init__(self, index: Index, encoder: Encoder, verifiers: Verifiers, wording: Wording) -> None:
         """Join the parts; `index` carries the lexicon."""
         self.index = index
         self.encoder = encoder
-        self._verifier = verifier
-        self._wording = wording
+        self.verifiers = verifiers
+        self.wording = wording
         lexicon = index.lexicon
         spoken = [
             *lexicon.aliases,
             *(name for names in lexicon.aliases.values() for name in names),
             *lexicon.stop_words,
         ]
-        self._speller = Speller((word.lower() for word in index.vocabulary), lexicon.places, sorted(spoken))
+        self.speller = Speller((word.lower() for word in index.vocabulary), lexicon.places, sorted(spoken))
         self._years = frozenset(clause.period for clause in index.clauses)
         achieved = [int(clause.period) for clause in index.clauses if clause.status == "achieved"]
         self._report_year = max(achieved, default=max(map(int, self._years), default=0))
@@ -121,15 +119,19 @@ class KnowledgeBase:
         Raises:
             KnowledgeError: It was never built, or a file is damaged.
         """
-        return cls(Index.load(folder, Lexicon(places)), encoder, Verifier.load(), Wording.load())
+        return cls(Index.load(folder, Lexicon(places)), encoder, Verifiers.load(), Wording.load())
+
+    def under(self, verifiers: Verifiers) -> KnowledgeBase:
+        """The same documents under other verifiers."""
+        return KnowledgeBase(self.index, self.encoder, verifiers, self.wording)
 
     def read(self, text: str) -> Question:
         """What a message asks, its spelling repaired."""
-        return self.index.lexicon.read(self._speller.repair(normalise(text)), self._report_year)
+        return self.index.lexicon.read(self.speller.repair(normalise(text)), self._report_year)
 
     def candidates(self, question: Question) -> list[Candidate]:
         """Clauses that may answer."""
-        return candidates(question, self.index, self.encoder, self._wording)
+        return candidates(question, self.index, self.encoder, self.wording)
 
     def answer(self, text: str, context: Context | None = None) -> Reply:
         """What the documents say to `text`.
@@ -164,7 +166,7 @@ class KnowledgeBase:
         """The message as a whole, each of its parts that asks by itself, and it in the light of the one before."""
         versions = [question]
         if both := _BOTH.search(question.core):
-            versions += [self.read(both[name] + both["rest"]) for name in ("first", "second")]
+            versions += self._halves([self.read(both[name] + both["rest"]) for name in ("first", "second")])
         else:
             parts = [self.read(part) for part in parts_of(text)]
             versions += [part for part in parts if part.terms and part.asks] if len(parts) > 1 else []
@@ -173,10 +175,15 @@ class KnowledgeBase:
             versions.append(lean_on(question, context))
         return [one for one in versions if one.terms or one.places]
 
+    def _halves(self, halves: list[Question]) -> list[Question]:
+        """Two questions made of one; none when one clause would answer both: it does not tell them apart."""
+        clauses = [candidate.index for _, candidate in map(self._best, halves) if candidate]
+        return halves if len(set(clauses)) == len(halves) else []
+
     def _best(self, question: Question) -> tuple[float, Candidate | None]:
         """The likeliest clause that is of the year and the place asked for."""
         found = self.candidates(question)
-        chances = self._verifier.chances(found)
+        chances = self.verifiers.chances(found)
         ranked = sorted(zip(chances, found, strict=True), key=lambda pair: -pair[0])
         if not ranked:
             return 0.0, None
@@ -184,7 +191,7 @@ class KnowledgeBase:
         return next(allowed, (0.0, ranked[0][1]))
 
     def _is_allowed(self, question: Question, candidate: Candidate) -> bool:
-        """Another year, place, batch or kind of figure is never the answer, however alike the words are."""
+        """Another year, place or batch is never the answer, however alike the words are."""
         clause = candidate.clause
         if question.year is not None and question.year != clause.period:
             return False
@@ -192,11 +199,7 @@ class KnowledgeBase:
             return False
         ordinals = {fact.amount for fact in clause.facts if fact.kind == "rank" and fact.unit}
         said = {str(figure.amount.normalize()) for figure in question.figures if figure.kind == "rank" and figure.unit}
-        if ordinals and said and not ordinals & said:
-            return False
-        wanted = question.kinds & _EXACT_KINDS
-        given = {fact.kind for other in self.index.sentence_of(candidate.index) for fact in other.facts}
-        return not wanted or bool(wanted & given)
+        return not ordinals or not said or bool(ordinals & said)
 
     # ---- wording
 

@@ -202,6 +202,11 @@ class Index:
             return self.passages[i - 1]
         return self._nothing
 
+    def vector_of(self, word: str) -> Vectors | None:
+        """The vector of a word of the documents; None for any other."""
+        number = self._number.get(word)
+        return None if number is None else self.vectors["words"][number]
+
     def rarity(self, word: str) -> float:
         """How telling a word is: 0 for one in every clause, 1 for one in none or in a single one."""
         return self._rarity.get(word, 1.0)

@@ -155,6 +155,10 @@ class Memory:
         cosines[left_out] = _STRANGE
         return Likeness(self, cosines, left_out)
 
+    def all(self) -> NDArray[np.bool_]:
+        """All known questions."""
+        return np.ones(len(self.known), dtype=bool)
+
     def itself(self, core: str) -> NDArray[np.bool_]:
         """Which known questions have just these words."""
         same: NDArray[np.bool_] = self._cores == core
@@ -179,12 +183,19 @@ class Likeness:
         weights = np.exp((cosines[nearest] - cosines[nearest].max(initial=0.0)) / _REACH)
         self._votes = list(zip(nearest, weights / (weights.sum() or 1.0), strict=True))
 
+    def is_new(self, clause: int) -> bool:
+        """Whether no known question asks for a clause."""
+        return all(self._left_out[n] for n in self._memory.numbers(clause, is_answered=True))
+
     def nearest_clauses(self) -> set[int]:
         """Clauses that answer the nearest known questions."""
-        return {i for n, _ in self._votes if self._memory.known[n].is_answered for i in self._memory.known[n].clauses}
+        known = [self._memory.known[n] for n, _ in self._votes if not self._left_out[n]]
+        return {i for one in known if one.is_answered for i in one.clauses}
 
     def features(self, clause: int) -> list[float]:
-        """What speaks for a clause, see `FEATURES`."""
+        """What speaks for a clause, see `FEATURES`; for a new one nothing does and nothing is against it."""
+        if self.is_new(clause):
+            return [_STRANGE, *[0.0] * (len(FEATURES) - 1)]
         here = self._max(self._memory.numbers(clause, is_answered=True))
         confused = self._max(self._memory.numbers(clause, is_answered=False))
         known = self._memory.known
@@ -194,6 +205,8 @@ class Likeness:
 
     def words(self, clause: int, *, is_answered: bool) -> set[str]:
         """Words of the known questions of a clause."""
+        if self.is_new(clause):
+            return set()
         known = self._memory.known
         numbers = self._memory.numbers(clause, is_answered=is_answered)
         return {word for n in numbers if not self._left_out[n] for word in known[n].terms}

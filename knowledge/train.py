@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any
@@ -15,7 +15,7 @@ from knowledge.answer import Context, KnowledgeBase, lean_on
 from knowledge.base import Clause
 from knowledge.known import Written, written_questions
 from knowledge.question import Question
-from knowledge.verify import NAMES, Candidate, Verifier, candidates
+from knowledge.verify import NAMES, Candidate, Verifier, Verifiers, candidates
 from knowledge.wording import Wording, fit_wording
 
 _FOLDS = 5
@@ -31,6 +31,7 @@ class Example:
 
     Attributes:
         text: As a resident would type it.
+        is_new: Whether it was compared with no known question.
         is_answerable: Whether the document answers it.
         candidates: What the search found for it.
         right: For each candidate, whether it proves the answer.
@@ -38,6 +39,7 @@ class Example:
     """
 
     text: str
+    is_new: bool
     is_answerable: bool
     candidates: list[Candidate]
     right: NDArray[np.bool_]
@@ -56,8 +58,9 @@ class Figures:
 def training_examples(base: KnowledgeBase) -> tuple[list[Example], Wording]:
     """Every written question with its labelled candidates, as if it were new, and what all their wordings tell.
 
-    A question is compared with all known ones but itself, and the weight of its wording is learnt from the other folds;
-    one that leans on another is read in its light.
+    Each comes twice: compared with all known questions but itself, and as if nobody had ever asked anything, as it is
+    for a document that was just added. The weight of its wording is learnt from the other folds; one that
+    leans on another is read in its light.
     """
     rows = [(written, _read(base, written)) for written in written_questions()]
     cores = [question.core for _, question in rows]
@@ -70,8 +73,10 @@ def training_examples(base: KnowledgeBase) -> tuple[list[Example], Wording]:
     ]
     examples = []
     for (written, question), fold in zip(rows, fold_of, strict=True):
-        found = candidates(question, base.index, base.encoder, wordings[fold], base.index.memory.itself(question.core))
-        examples.append(label(written.text, written.quote, found))
+        memory = base.index.memory
+        for is_new, left_out in ((False, memory.itself(question.core)), (True, memory.all())):
+            found = candidates(question, base.index, base.encoder, wordings[fold], left_out)
+            examples.append(label(written, is_new, found))
     return examples, fit_wording(cores, vectors, is_answered)
 
 
@@ -80,11 +85,14 @@ def _read(base: KnowledgeBase, written: Written) -> Question:
     return question if written.before is None else lean_on(question, Context.of(base.read(written.before)))
 
 
-def label(text: str, quote: str | None, found: list[Candidate]) -> Example:
+def label(written: Written, is_new: bool, found: list[Candidate]) -> Example:
     """What is right among the candidates of one question."""
+    quote = written.quote
     right = [quote is not None and _overlaps(one.clause, quote) for one in found]
     near = [quote is not None and quote in one.clause.sentence for one in found]
-    return Example(text, quote is not None, found, np.array(right, dtype=bool), np.array(near, dtype=bool))
+    return Example(
+        written.text, is_new, quote is not None, found, np.array(right, dtype=bool), np.array(near, dtype=bool)
+    )
 
 
 def _overlaps(clause: Clause, quote: str) -> bool:
@@ -94,12 +102,17 @@ def _overlaps(clause: Clause, quote: str) -> bool:
     return at >= 0 and start < at + len(quote) and at < start + len(clause.text)
 
 
-def fit(examples: Iterable[Example], networks: int = _NETWORKS) -> Verifier:
+def fit(examples: Iterable[Example], networks: int = _NETWORKS) -> Verifiers:
+    """Verifiers for questions like known ones and for others."""
+    both = list(examples)
+    return Verifiers(*(_fit([one for one in both if one.is_new == is_new], networks) for is_new in (False, True)))
+
+
+def _fit(known: Sequence[Example], networks: int) -> Verifier:
     """A verifier: small networks on all features, as plain numbers."""
     # Needed for training alone: the running product carries no scikit-learn.
     from sklearn.neural_network import MLPClassifier  # noqa: PLC0415
 
-    known = list(examples)
     features = np.stack([one.features for example in known for one in example.candidates])
     right = np.concatenate([example.right for example in known])
     mean, scale = features.mean(axis=0), features.std(axis=0)
@@ -119,18 +132,24 @@ def fit(examples: Iterable[Example], networks: int = _NETWORKS) -> Verifier:
     return Verifier(NAMES, mean, scale, tuple(trained))
 
 
-def cross_validate(examples: list[Example], threshold: float) -> tuple[Figures, list[tuple[float, bool]]]:
-    """Figures on questions outside of each training fold, and every (chance, was right) for a reliability plot."""
+def cross_validate(examples: list[Example], threshold: float) -> tuple[Figures, Figures, list[tuple[float, bool]]]:
+    """Figures on questions outside of each training fold, and every (chance, was right) for a reliability plot.
+
+    Returns:
+        Figures where like questions are known, figures where none are, and the chances.
+    """
     chances: list[tuple[float, bool]] = []
-    outcomes: list[tuple[bool, float, bool]] = []
+    outcomes: dict[bool, list[tuple[bool, float, bool]]] = {False: [], True: []}
+    # The two examples of a question stay together.
+    fold_of = [i // 2 % _FOLDS for i in range(len(examples))]
     for fold in range(_FOLDS):
-        verifier = fit((one for i, one in enumerate(examples) if i % _FOLDS != fold), networks=1)
-        for example in examples[fold::_FOLDS]:
-            scores = verifier.chances(example.candidates)
+        verifiers = fit((one for one, k in zip(examples, fold_of, strict=True) if k != fold), networks=1)
+        for example in (one for one, k in zip(examples, fold_of, strict=True) if k == fold):
+            scores = (verifiers.new if example.is_new else verifiers.known).chances(example.candidates)
             chances += [(float(score), bool(right)) for score, right in zip(scores, example.right, strict=True)]
             score, near = max(zip(scores, example.near, strict=True), key=lambda pair: pair[0], default=(0.0, False))
-            outcomes.append((example.is_answerable, float(score), bool(near)))
-    return _figures(outcomes, threshold), chances
+            outcomes[example.is_new].append((example.is_answerable, float(score), bool(near)))
+    return _figures(outcomes[False], threshold), _figures(outcomes[True], threshold), chances
 
 
 def _figures(outcomes: list[tuple[bool, float, bool]], threshold: float) -> Figures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,11 +55,12 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A clause that may answer, with what speaks for it."""
+    """A clause that may answer, with what speaks for it; nobody is known to have asked for a new one."""
 
     index: int
     clause: Clause
     features: Features
+    is_new: bool
 
 
 def candidates(
@@ -112,6 +113,7 @@ def candidates(
                 ],
                 dtype=np.float32,
             ),
+            likeness.is_new(i),
         )
         for i, coverage, clause_cos, sentence_cos, word_score in rows
     ]
@@ -148,8 +150,9 @@ class _Term:
     def _nearness(self) -> Features:
         """How near in meaning the word is to each of the vocabulary; made only when nothing else finds it."""
         low, high = _WORD_COSINE
-        cosines = self._index.vectors["words"] @ self._encoder.encode([self.word])[0]
-        nearness: Features = 0.8 * np.clip((cosines - low) / (high - low), 0, 1)
+        vector = self._index.vector_of(self.word)
+        cosines = self._index.vectors["words"] @ (self._encoder.encode([self.word])[0] if vector is None else vector)
+        nearness: Features = (0.8 * np.clip((cosines - low) / (high - low), 0, 1)).astype(np.float32)
         return nearness
 
 
@@ -260,24 +263,23 @@ class Verifier:
     networks: tuple[tuple[tuple[Features, Features], ...], ...]
 
     @classmethod
-    def load(cls, path: Path = _MODEL) -> Verifier:
-        """The trained verifier.
+    def from_json(cls, data: Mapping[str, Any]) -> Verifier:
+        """What `to_json` gave.
 
         Raises:
-            KnowledgeError: The file is missing or belongs to other features.
+            KnowledgeError: It is damaged or belongs to other features.
         """
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
             mean, scale = _numbers(data["mean"]), _numbers(data["scale"])
             networks = tuple(
                 tuple((_numbers(weights), _numbers(biases)) for weights, biases in layers)
                 for layers in data["networks"]
             )
             names = tuple(data["names"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise KnowledgeError("broken", path=path.name) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise KnowledgeError("broken", path=_MODEL.name) from error
         if names != NAMES:
-            raise KnowledgeError("broken", path=path.name)
+            raise KnowledgeError("broken", path=_MODEL.name)
         return cls(names, mean, scale, networks)
 
     @classmethod
@@ -288,15 +290,14 @@ class Verifier:
         layer = (np.zeros((size, 1), dtype=np.float32), np.full(1, -_CERTAIN, dtype=np.float32))
         return cls(NAMES, mean, scale, ((layer,),))
 
-    def save(self, path: Path = _MODEL) -> None:
-        """Keep it as numbers."""
-        data = {
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
             "names": self.names,
             "mean": _rounded(self.mean),
             "scale": _rounded(self.scale),
             "networks": [[[_rounded(part) for part in layer] for layer in layers] for layers in self.networks],
         }
-        path.write_text(json.dumps(data) + "\n", encoding="utf-8")
 
     def standardise(self, features: Features) -> Features:
         """Features with mean 0 and deviation 1, none far out; shape (n, features) as given."""
@@ -309,6 +310,43 @@ class Verifier:
             return np.zeros(0, dtype=np.float32)
         plain = self.standardise(np.stack([one.features for one in found]))
         chances: Features = np.mean([_run(layers, plain) for layers in self.networks], axis=0)
+        return chances
+
+
+@dataclass(frozen=True, slots=True)
+class Verifiers:
+    """One verifier for clauses that known questions ask for, and one for new clauses, such as those just added."""
+
+    known: Verifier
+    new: Verifier
+
+    @classmethod
+    def load(cls, path: Path = _MODEL) -> Verifiers:
+        """The trained verifiers.
+
+        Raises:
+            KnowledgeError: The file is missing or belongs to other features.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            return cls(Verifier.from_json(data["known"]), Verifier.from_json(data["new"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise KnowledgeError("broken", path=path.name) from error
+
+    @classmethod
+    def blank(cls) -> Verifiers:
+        """Some that have learnt nothing, for training."""
+        return cls(Verifier.blank(), Verifier.blank())
+
+    def save(self, path: Path = _MODEL) -> None:
+        """Keep them as numbers."""
+        data = {"known": self.known.to_json(), "new": self.new.to_json()}
+        path.write_text(json.dumps(data) + "\n", encoding="utf-8")
+
+    def chances(self, found: Sequence[Candidate]) -> Features:
+        """For each candidate the chance, from 0 to 1, that it answers."""
+        is_new = np.array([one.is_new for one in found], dtype=bool)
+        chances: Features = np.where(is_new, self.new.chances(found), self.known.chances(found))
         return chances
 
 

@@ -20,7 +20,7 @@ from knowledge.document import Document
 from knowledge.facts import loose_figures
 from knowledge.library import copy_sources, describe, new_document, put, take_out
 from knowledge.question import Lexicon
-from knowledge.verify import Verifier
+from knowledge.verify import Verifiers
 from knowledge.wording import Wording
 from suqiutong.errors import CommandError
 from suqiutong.freshness import STAMP, knowledge_digest, write_stamp
@@ -169,7 +169,7 @@ def _lexicon(services: Services) -> Lexicon:
     return Lexicon(services.jurisdiction.place_names)
 
 
-def train_verifier(services: Services, report: Callable[[str], None]) -> dict[str, float]:
+def train_verifier(services: Services, report: Callable[[str], None]) -> dict[str, dict[str, float]]:
     """Train the verifier on the written questions, put it in place; its figures on questions left out in turn.
 
     Raises:
@@ -177,10 +177,10 @@ def train_verifier(services: Services, report: Callable[[str], None]) -> dict[st
     """
     if find_spec("sklearn") is None:
         raise CommandError("scikit-learn is not installed: the development lock brings it")
-    base = KnowledgeBase(_index(services), services.encoder, Verifier.blank(), Wording.blank())
+    base = KnowledgeBase(_index(services), services.encoder, Verifiers.blank(), Wording.blank())
     examples, wording = train.training_examples(base)
     report(f"  questions: {len(examples)}")
-    figures, _ = train.cross_validate(examples, ACCEPT)
+    known, new, _ = train.cross_validate(examples, ACCEPT)
     train.fit(examples).save()
     wording.save()
-    return train.describe(figures)
+    return {"known": train.describe(known), "new": train.describe(new)}
