@@ -20,6 +20,7 @@ from knowledge.errors import KnowledgeError
 from knowledge.facts import Fact, facts_of_clause
 from knowledge.known import Known, Memory, Written, tie, written_questions
 from knowledge.question import Lexicon
+from knowledge.shipped import encode_questions
 from language.normalise import normalise
 from language.pipeline import NAME_LABELS
 from language.vectors import Encoder, Vectors
@@ -151,7 +152,7 @@ class Index:
             "clauses": encoder.encode([normalise(clause.text) for clause in clauses]),
             "sentences": encoder.encode([normalise(clause.sentence) for clause in clauses]),
             "words": encoder.encode(vocabulary_of(clauses, lexicon)),
-            "known": encoder.encode([one.core for one in known]),
+            "known": encode_questions([one.core for one in known], encoder),
         }
         return cls(clauses, lexicon, vectors, known)
 

@@ -43,6 +43,11 @@ class SentenceEncoder:
         rows = [self._encode_one(text[:TEXT_LIMIT_CHARACTERS]) for text in texts]
         return np.stack(rows) if rows else np.zeros((0, 384), dtype=np.float32)
 
+    def forget(self) -> None:
+        """Drop the vectors that are remembered."""
+        with self._lock:
+            self._known.clear()
+
     def _encode_one(self, text: str) -> Vectors:
         with self._lock:
             if text in self._known:

@@ -20,6 +20,7 @@ from knowledge.document import Document
 from knowledge.facts import loose_figures
 from knowledge.library import copy_sources, describe, new_document, put, take_out
 from knowledge.question import Lexicon
+from knowledge.shipped import ship
 from knowledge.verify import Verifiers
 from knowledge.wording import Wording
 from suqiutong.errors import CommandError
@@ -183,4 +184,6 @@ def train_verifier(services: Services, report: Callable[[str], None]) -> dict[st
     known, new, _ = train.cross_validate(examples, ACCEPT)
     train.fit(examples).save()
     wording.save()
+    memory = base.index.memory
+    ship([one.core for one in memory.known], base.index.vectors["known"])
     return {"known": train.describe(known), "new": train.describe(new)}

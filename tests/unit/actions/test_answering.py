@@ -33,6 +33,7 @@ def test_the_context_survives_a_reply_that_has_none():
 def test_what_has_no_answer_is_remembered_for_a_petition():
     resident = Resident()
     assert kinds(resident.asks(Answer, "路边的树谁来修剪")) == ["no_answer"]
+    assert resident.services.unanswered == [("路边的树谁来修剪", "no_answer")]
     assert resident.slots["knowledge_context"]["unanswered"] == "路边的树谁来修剪"
     resident.asks(Answer, "去年办了几场招聘会")
     assert resident.slots["knowledge_context"]["unanswered"] is None

@@ -50,3 +50,18 @@ def test_local_names_stay_unless_they_are_spellings_of_one_place() -> None:
     assert speller.repair("招品花园旁的禾流") == "招品花园旁的禾流"
     assert Speller(WORDS).repair("旁的禾流") == "旁的河流"
     assert speller.repair("径口") == "迳口"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("zhaopinhui多少场", "招聘会多少场"),
+        ("qunian zhaopinhui duoshao", "去年招聘会多少"),
+        ("shequ yiyuan 今年推进", "社区医院 今年推进"),
+        ("hello world", "hello world"),
+        ("pm2.5", "pm2.5"),
+    ],
+)
+def test_pinyin_that_spells_known_words_becomes_these_words(typed: str, meant: str) -> None:
+    speller = Speller(["招聘会", "社区", "医院"], [], ["去年", "多少"])
+    assert speller.repair(typed) == meant

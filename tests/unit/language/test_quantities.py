@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from language.quantities import arabic_years, find_quantities, unit_kinds
+from language.quantities import arabic_numbers, arabic_years, find_quantities, unit_kinds
 
 
 @pytest.mark.parametrize(
@@ -119,3 +119,23 @@ def test_an_ordinal_is_one_number_or_none(numeral: str, measure: str) -> None:
 def test_any_text_can_be_read(text: str) -> None:
     assert all(text[one.start : one.end] == one.text for one in find_quantities(text))
     assert isinstance(arabic_years(text), str)
+
+
+@pytest.mark.parametrize(
+    ("spoken", "written"),
+    [
+        ("九点八七万平方米", "9.87万平方米"),
+        ("一百四十一万八千八百元", "1418800元"),
+        ("五十五万多平米", "55万多平米"),
+        ("百分之八点五", "8.5%"),
+        ("十项", "10项"),
+        ("五百六十户", "560户"),
+        ("三个工程", "三个工程"),
+        ("三宜街区", "三宜街区"),
+        ("第十五批", "第十五批"),
+        ("前二十名", "前二十名"),
+        ("三四十个", "三四十个"),
+    ],
+)
+def test_spoken_numbers_before_a_unit_become_digits(spoken: str, written: str) -> None:
+    assert arabic_numbers(spoken) == written
