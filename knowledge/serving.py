@@ -83,7 +83,7 @@ class Answers:
 
     def __init__(self, base: KnowledgeBase, curated: CuratedAnswers, phones: Iterable[Phone]) -> None:
         """Join the parts."""
-        self._base = base
+        self.base = base
         self._curated = curated
         self._phones = [phone for phone in phones if phone.topics]
 
@@ -94,7 +94,7 @@ class Answers:
             text: One message, possibly with several questions.
             context: Of the reply before in the same conversation.
         """
-        reply = self._curated.answer(text) or self._base.answer(text, context)
+        reply = self._curated.answer(text) or self.base.answer(text, context)
         if reply.kind != "no_answer":
             return reply
         plain = normalise(text)

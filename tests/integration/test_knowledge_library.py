@@ -445,7 +445,7 @@ def test_a_running_product_uses_the_new_build(services: Services, report: Path, 
     corpus.add_document(services, report, quiet)
     second = services.knowledge
     assert second is not None
-    assert {clause.document for clause in second.index.clauses} == {*SHIPPED, "2021年报告"}
+    assert {clause.document for clause in second.base.index.clauses} == {*SHIPPED, "2021年报告"}
     assert services.knowledge is second
     assert [path.name for path in loaded] == ["1", "2"]
 
