@@ -19,7 +19,7 @@ def text_files():
     names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
     for name in filter(None, names.split("\0")):
         path = ROOT / name
-        if path.is_file() and path.suffix not in {".png", ".ico", ".woff2"} and path != Path(__file__):
+        if path.is_file() and path.suffix not in {".png", ".ico", ".woff2", ".npz"} and path != Path(__file__):
             yield path
 
 
