@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from spacy.language import Language
 from knowledge.document import Document, Status
 from knowledge.errors import KnowledgeError
 from knowledge.facts import Fact, facts_of_clause
-from knowledge.known import Known, Memory, Written, tie, written_questions
+from knowledge.known import Known, Memory, tie, written_questions
 from knowledge.question import Lexicon
 from knowledge.shipped import encode_questions
 from language.normalise import normalise
@@ -143,11 +143,10 @@ class Index:
         lexicon: Lexicon,
         encoder: Encoder,
         pipeline: Language,
-        written: Iterable[Written] | None = None,
     ) -> Index:
         """Read documents into an index; encodes every clause, sentence, word and written question once."""
         clauses = clauses_of(documents, pipeline)
-        known = tie(written_questions() if written is None else written, clauses, lexicon)
+        known = tie(written_questions(), clauses, lexicon)
         vectors = {
             "clauses": encoder.encode([normalise(clause.text) for clause in clauses]),
             "sentences": encoder.encode([normalise(clause.sentence) for clause in clauses]),

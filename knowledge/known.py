@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 from knowledge.question import Lexicon
-from language.normalise import normalise
 from language.vectors import Vectors
+
+if TYPE_CHECKING:
+    from knowledge.base import Clause
 
 TRAINING = Path(__file__).with_name("training")
 
@@ -80,27 +82,7 @@ class Known:
     is_answered: bool
 
 
-class Tied(Protocol):
-    """What `tie` needs of a clause."""
-
-    @property
-    def sentence(self) -> str:
-        """Its sentence, verbatim."""
-
-    @property
-    def start(self) -> int:
-        """Offset in the document."""
-
-    @property
-    def end(self) -> int:
-        """Offset behind it."""
-
-    @property
-    def sentence_start(self) -> int:
-        """Offset of the sentence."""
-
-
-def tie(written: Iterable[Written], clauses: Sequence[Tied], lexicon: Lexicon) -> list[Known]:
+def tie(written: Iterable[Written], clauses: Sequence[Clause], lexicon: Lexicon) -> list[Known]:
     """The written questions that stand by themselves and speak of these clauses; the others are left out."""
     by_sentence: dict[str, list[int]] = {}
     for i, clause in enumerate(clauses):
@@ -112,20 +94,24 @@ def tie(written: Iterable[Written], clauses: Sequence[Tied], lexicon: Lexicon) -
         if one.before is not None or not passage:
             continue
         if passage not in places:
-            places[passage] = tuple(_overlapping(passage, by_sentence, clauses))
+            places[passage] = tuple(_touched(passage, by_sentence, clauses))
         if places[passage]:
-            question = lexicon.read(normalise(one.text), 0)
+            question = lexicon.read(one.text, 0)
             found.append(Known(question.core, question.terms, places[passage], one.quote is not None))
     return found
 
 
-def _overlapping(passage: str, by_sentence: Mapping[str, Sequence[int]], clauses: Sequence[Tied]) -> Iterator[int]:
+def touches(clause: Clause, passage: str) -> bool:
+    """Whether a passage stands in the sentence of a clause and shares some of the clause."""
+    at = clause.sentence.find(passage)
+    start = clause.start - clause.sentence_start
+    return at >= 0 and start < at + len(passage) and at < start + len(clause.text)
+
+
+def _touched(passage: str, by_sentence: Mapping[str, Sequence[int]], clauses: Sequence[Clause]) -> Iterator[int]:
     for sentence, numbers in by_sentence.items():
-        if (at := sentence.find(passage)) >= 0:
-            for i in numbers:
-                start = clauses[i].sentence_start + at
-                if clauses[i].start < start + len(passage) and start < clauses[i].end:
-                    yield i
+        if passage in sentence:
+            yield from (i for i in numbers if touches(clauses[i], passage))
 
 
 class Memory:

@@ -18,11 +18,13 @@ _STEPS = 127
 def encode_questions(cores: Sequence[str], encoder: Encoder, path: Path = _FILE) -> Vectors:
     """One row a question, of unit length; those that are not shipped are encoded. Shape (n, 384)."""
     with path.open("rb") as stored, np.load(stored) as file:
-        place = {int(key): i for i, key in enumerate(file["keys"])}
-        rows = file["rows"]
-    missing = [core for core in cores if _key(core) not in place]
-    fresh = dict(zip(missing, encoder.encode(missing), strict=True)) if missing else {}
-    found = [fresh[core] if core in fresh else rows[place[_key(core)]].astype(np.float32) for core in cores]
+        numbers, rows = file["keys"].tolist(), file["rows"]
+    shipped: dict[int, Vectors] = dict(zip(numbers, rows.astype(np.float32), strict=True))
+    keys = {core: _key(core) for core in cores}
+    missing = [core for core, key in keys.items() if key not in shipped]
+    if missing:
+        shipped |= zip((keys[core] for core in missing), encoder.encode(missing), strict=True)
+    found = [shipped[keys[core]] for core in cores]
     vectors = np.stack(found) if found else np.zeros((0, rows.shape[1]), dtype=np.float32)
     whole: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return whole

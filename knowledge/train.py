@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.answer import Context, KnowledgeBase, lean_on
-from knowledge.base import Clause
-from knowledge.known import Written, written_questions
+from knowledge.known import Written, touches, written_questions
 from knowledge.question import Question
 from knowledge.verify import NAMES, Candidate, Verifier, Verifiers, candidates
 from knowledge.wording import Wording, fit_wording
@@ -88,18 +87,11 @@ def _read(base: KnowledgeBase, written: Written) -> Question:
 def label(written: Written, is_new: bool, found: list[Candidate]) -> Example:
     """What is right among the candidates of one question."""
     quote = written.quote
-    right = [quote is not None and _overlaps(one.clause, quote) for one in found]
+    right = [quote is not None and touches(one.clause, quote) for one in found]
     near = [quote is not None and quote in one.clause.sentence for one in found]
     return Example(
         written.text, is_new, quote is not None, found, np.array(right, dtype=bool), np.array(near, dtype=bool)
     )
-
-
-def _overlaps(clause: Clause, quote: str) -> bool:
-    """Whether the quote stands in the clause, or the clause or a part of it in the quote."""
-    at = clause.sentence.find(quote)
-    start = clause.start - clause.sentence_start
-    return at >= 0 and start < at + len(quote) and at < start + len(clause.text)
 
 
 def fit(examples: Iterable[Example], networks: int = _NETWORKS) -> Verifiers:
