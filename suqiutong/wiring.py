@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from jurisdiction import Jurisdiction
     from knowledge import KnowledgeBase
-    from knowledge.serving import Answers, CuratedAnswers
+    from knowledge.serving import Answers
     from language.danger import Danger
     from language.vectors import SentenceEncoder
     from petitions.triage import Route
@@ -76,23 +76,17 @@ class Services:
         """What answers questions, from the newest build; None when none could be loaded, which `/readyz` reports."""
         return self._latest_knowledge.get()
 
-    @cached_property
-    def curated(self) -> CuratedAnswers:
-        """The curated entries in force."""
-        from knowledge.question import Lexicon
-        from knowledge.serving import CuratedAnswers
-
-        return CuratedAnswers(self.sessions, self.encoder, Lexicon(self.jurisdiction.place_names), self.clock)
-
     def answers(self) -> Answers:
         """What answers questions, loaded anew.
 
         Raises:
             KnowledgeError: the knowledge base was never built, or a file is damaged.
         """
-        from knowledge.serving import Answers
+        from knowledge.serving import Answers, CuratedAnswers
 
-        return Answers(self.load_knowledge(), self.curated, self.jurisdiction.phones.values())
+        base = self.load_knowledge()
+        curated = CuratedAnswers(self.sessions, self.encoder, base.index.lexicon, self.clock)
+        return Answers(base, curated, self.jurisdiction.phones.values())
 
     def note_unanswered(self, text: str, kind: str) -> None:
         """Put a question on the editors' list; one that cannot be kept never costs the reply."""
