@@ -56,13 +56,22 @@ def load_jurisdiction(folder: Path | None = None) -> Jurisdiction:
         raise JurisdictionError(f"{file}{first['msg']}") from error
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, refusal: type[Exception]) -> Any:  # noqa: ANN401 - YAML of any shape
+    """The content of a YAML file.
+
+    Raises:
+        Exception: of the type `refusal`: it cannot be read or is no YAML; names the file.
+    """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise JurisdictionError(f"{path.name}: cannot be read") from error
+        raise refusal(f"{path.name}: cannot be read") from error
     except yaml.YAMLError as error:
-        raise JurisdictionError(f"{path.name}: is not YAML: {error}") from error
+        raise refusal(f"{path.name}: is not YAML: {error}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content = read_yaml(path, JurisdictionError)
     if not isinstance(content, dict):
         raise JurisdictionError(f"{path.name}: is not a mapping")
     return content

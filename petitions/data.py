@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
+
+from jurisdiction import read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -21,12 +22,7 @@ def load(path: Path, model: type[_Model]) -> _Model:
     Raises:
         DataError: the file is missing, is no YAML, or has a wrong field.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path.name}: cannot be read") from error
-    except yaml.YAMLError as error:
-        raise DataError(f"{path.name}: is not YAML: {error}") from error
+    content = read_yaml(path, DataError)
     try:
         return model.model_validate(content)
     except ValidationError as error:
