@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from petitions.cases import Outcome, act
@@ -87,3 +90,31 @@ def actions(session: Session, petition: Petition) -> list[str]:
     """What has happened, in order."""
     events = select(Event.action).where(Event.petition_id == petition.id).order_by(Event.number)
     return list(session.scalars(events))
+
+
+def run_and_kill(work: Callable[[Callable[[], None]], object], statements: int) -> bool:
+    """Work in a process of its own that is killed before its n-th statement; whether it came to its end before.
+
+    Args:
+        work: Given a function that counts one more statement, for steps that are none of the database's cursor.
+        statements: How many it may make.
+    """
+    child = os.fork()
+    if child == 0:
+        done = 0
+
+        def count(*_args: object) -> None:
+            nonlocal done
+            if done == statements:
+                os.kill(os.getpid(), signal.SIGKILL)
+            done += 1
+
+        try:
+            event.listen(Engine, "before_cursor_execute", count)
+            work(count)
+        except BaseException:  # noqa: BLE001 - a child must never return into the tests
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
+    return not os.WIFSIGNALED(status)

@@ -1,13 +1,11 @@
 """Many at once, and killed half-way: nothing twice, nothing half, readers never wait."""
 
-import os
-import signal
 import threading
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from petitions.cases import Outcome, act, running_clocks
@@ -17,7 +15,7 @@ from petitions.model import Event, Petition
 from petitions.ticking import tick
 from storage import begin_writing
 from suqiutong.database import make_engine
-from tests.integration.cases import ACCEPTED, NOW, STATION, file_case, person, step
+from tests.integration.cases import ACCEPTED, NOW, STATION, file_case, person, run_and_kill, step
 
 HANDLER = person("handler", STATION)
 
@@ -228,7 +226,7 @@ def test_killed_between_any_two_statements_it_is_done_or_not_begun(
     before = contents(engine)
     states = []
     for statements in range(100):
-        is_done = run_and_kill(database_url, work, statements)
+        is_done = work_and_kill(database_url, work, statements)
         states.append(contents(engine))
         if is_done:
             break
@@ -249,32 +247,16 @@ def contents(engine: Engine) -> tuple[object, ...]:
         return found.digest, found.seals, found.events, clocks
 
 
-def run_and_kill(url: str, work: Callable[[Session], None], statements: int) -> bool:
-    """Work in a process of its own that is killed before its n-th statement; whether it came to its end before."""
-    child = os.fork()
-    if child == 0:
-        engine = make_engine(url)
-        done = 0
+def work_and_kill(url: str, work: Callable[[Session], None], statements: int) -> bool:
+    """Work in a transaction, killed before its n-th statement or its commit; whether it came to its end before."""
 
-        def count(*_args: object) -> None:
-            nonlocal done
-            if done == statements:
-                os.kill(os.getpid(), signal.SIGKILL)
-            done += 1
+    def whole(count: Callable[[], None]) -> None:
+        with Session(make_engine(url)) as session:
+            work(session)
+            count()
+            session.commit()
 
-        event.listen(engine, "before_cursor_execute", count)
-        try:
-            with Session(engine) as session:
-                work(session)
-                # Killed before the commit as well.
-                count()
-                session.commit()
-        except BaseException:  # noqa: BLE001 - a child must never return into the tests
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
-    return not os.WIFSIGNALED(status)
+    return run_and_kill(whole, statements)
 
 
 def test_counts_of_a_follow_up_sent_twice(engine: Engine) -> None:

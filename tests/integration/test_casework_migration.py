@@ -1,12 +1,10 @@
 """What was filed before the case work came is in the log afterwards, and nothing is lost on the way back."""
 
-import os
-import signal
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, event, inspect, text
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
@@ -16,7 +14,7 @@ from petitions.log import replay, snapshot_of, verify
 from petitions.model import Petition
 from petitions.ticking import tick
 from suqiutong.database import current, downgrade, make_engine, newest, upgrade
-from tests.integration.cases import NOW, STATION, file_case, person
+from tests.integration.cases import NOW, STATION, file_case, person, run_and_kill
 
 BEFORE = "0003"
 FILED = [
@@ -91,33 +89,10 @@ def test_the_way_back_keeps_events_and_their_reasons(old: Engine) -> None:
 def test_killed_half_way_the_schema_is_the_old_one(old: Engine) -> None:
     is_done, statements = False, 0
     while not is_done:
-        is_done = upgrade_and_kill(old, statements)
+        old.dispose()
+        is_done = run_and_kill(lambda _count: upgrade(old), statements)
         assert current(old) == (newest() if is_done else BEFORE)
         statements += 9
     assert statements > 60
     with Session(old) as session:
         assert verify(session).holds
-
-
-def upgrade_and_kill(engine: Engine, statements: int) -> bool:
-    """Upgrade in a process of its own that is killed before its n-th statement; whether it came to its end before."""
-    engine.dispose()
-    child = os.fork()
-    if child == 0:
-        done = 0
-
-        def count(*_args: object) -> None:
-            nonlocal done
-            if done == statements:
-                os.kill(os.getpid(), signal.SIGKILL)
-            done += 1
-
-        try:
-            event.listen(Engine, "before_cursor_execute", count)
-            upgrade(engine)
-        except BaseException:  # noqa: BLE001 - a child must never return into the tests
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
-    return not os.WIFSIGNALED(status)

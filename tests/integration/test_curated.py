@@ -4,7 +4,6 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
-import numpy as np
 import pytest
 import yaml
 from sqlalchemy import inspect, select, text
@@ -19,6 +18,7 @@ from knowledge.serving import CuratedAnswers
 from knowledge.unanswered import UnansweredQuestion
 from storage import Base
 from suqiutong import database
+from tests.unit.knowledge.conftest import SameEncoder
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 LEXICON = Lexicon()
@@ -33,17 +33,6 @@ ROW = {
     "written_by": "甲",
 }
 OTHER = ROW | {"id": "law", "variants": ["法律援助电话"], "answer": "拨 12348。"}
-
-
-class SameEncoder:
-    """All texts mean the same; counts what it encodes."""
-
-    def __init__(self):
-        self.encoded = []
-
-    def encode(self, texts):
-        self.encoded += texts
-        return np.ones((len(texts), 1), dtype=np.float32)
 
 
 @pytest.fixture

@@ -32,6 +32,18 @@ class HashEncoder:
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+class SameEncoder:
+    """All texts mean the same, so that words alone decide; counts what it encodes."""
+
+    def __init__(self) -> None:
+        self.encoded: list[str] = []
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """One row a text."""
+        self.encoded += texts
+        return np.ones((len(texts), 1), dtype=np.float32)
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Path]:
     """Writes a source with its description, and gives its path."""

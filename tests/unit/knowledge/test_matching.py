@@ -1,24 +1,13 @@
 """Two questions are the same only when nothing decisive differs."""
 
-import numpy as np
 import pytest
 
 from knowledge.matching import ACCEPT, CuratedMatcher, Entry, Reader, key_of
 from knowledge.question import Lexicon
+from tests.unit.knowledge.conftest import SameEncoder
 
 LEXICON = Lexicon(["翠湖社区", "凤凰街道"])
 READER = Reader(LEXICON)
-
-
-class SameEncoder:
-    """All texts mean the same, so that words alone decide; counts what it encodes."""
-
-    def __init__(self):
-        self.encoded = []
-
-    def encode(self, texts):
-        self.encoded += texts
-        return np.ones((len(texts), 1), dtype=np.float32)
 
 
 def entry(name, *variants, version=1):
