@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from petitions.clocks import clock_json
 from petitions.errors import PetitionError
 from petitions.model import Event, EventPrivate, EventSeal, Petition
+from petitions.outbox import tell
 from storage import begin_writing
 
 BEFORE_THE_FIRST = "0" * 64
@@ -150,6 +151,7 @@ def append(
     if words:
         event.private = EventPrivate(salt=salt, payload=dict(words))
     session.add(event)
+    tell(session, petition, event)
     petition.event_count, petition.event_hash = event.number, event.hash
     return event
 

@@ -33,7 +33,7 @@ from petitions.cases import lock_petitions
 from petitions.data import load
 from petitions.errors import PetitionError
 from petitions.log import SYSTEM, Actor, append, canonical, erase_words
-from petitions.model import Event, EventPrivate, Personal, Petition, Petitioner
+from petitions.model import Event, EventPrivate, Notice, Personal, Petition, Petitioner
 from petitions.rules import Rules, own_rules
 from petitions.visibility import handles, may_see, visible_to
 from storage import begin_writing
@@ -282,6 +282,7 @@ def erase_person(
         raise PetitionError("still_open", numbers="、".join(still_open))
     done = []
     conversations = tuple(sorted({petition.conversation for petition in petitions} - {""}))
+    session.execute(delete(Notice).where(Notice.to == "petitioner", Notice.recipient.in_(conversations)))
     for petition in petitions:
         kinds = sorted(row.kind for row in petition.petitioner.personal)
         _delete_personal(session, petition, kinds)

@@ -91,30 +91,18 @@ def act(
 @petitions.command("tick")
 def tick() -> None:
     """Write what the clocks are due to say by now, seal the log, and tell how much was said."""
-    from petitions import log, ticking
+    from suqiutong import jobs
 
-    services = Services(read_settings())
-    now = services.clock()
-    done = ticking.Ticked()
-    while True:
-        with services.writing() as session:
-            one = ticking.tick(session, now)
-        done = ticking.Ticked(*(getattr(done, name) + getattr(one, name) for name in ticking.Ticked.__slots__))
-        if not one.looked_at:
-            break
-    with services.writing() as session:
-        log.seal(session, now=now)
+    done = jobs.tick(Services(read_settings()))
     typer.echo(f"warned: {done.warn}, overdue: {done.overdue}, escalated: {done.escalate}")
 
 
 @petitions.command("recompute")
 def recompute() -> None:
     """Compute provisional due times anew once the workdays of their year are known."""
-    from petitions.ticking import recompute_provisional
+    from suqiutong import jobs
 
-    services = Services(read_settings())
-    with services.writing() as session:
-        count = recompute_provisional(session, now=services.clock())
+    count = jobs.recompute(Services(read_settings()))
     typer.echo(f"recomputed: {count}")
 
 

@@ -56,6 +56,16 @@ class Settings(BaseSettings):
         description="File of the keys that seal personal data; empty: `keys.json` in the data folder. "
         "Keep it on another disk than the database, and in no backup of it.",
     )
+    notify_url: str = Field(
+        default="",
+        description="Address that takes every message to residents and units as JSON, with an `Idempotency-Key`; "
+        "empty: they stay in the inboxes of the product.",
+    )
+    queue_url: str = Field(
+        default="",
+        description="Address of the Redis that the workers of several machines share; empty: `queue.db` in the data "
+        "folder.",
+    )
     base_pipeline: Literal["lac", "zh_core_web_sm"] = Field(
         default="lac",
         description="Source of words, tags and entities: `lac`, or `zh_core_web_sm` once spaCy's model is installed.",
