@@ -37,7 +37,7 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The likeliest categories with their chances, best first, the chances of first levels, and the words for the best."""
+    """The likeliest categories, best first, and all first levels with their chances; the words for the best one."""
 
     ranked: tuple[tuple[Category, float], ...]
     firsts: Mapping[str, float]

@@ -179,7 +179,7 @@ class _Triage:
 
     def _hint(self, score: float) -> float:
         """Log odds for a category: a rule in a short message says more than the same words somewhere in a letter."""
-        return self._data.hint * score / (1 + len(self._text) / self._data.hint_signs)
+        return self._data.hint * score / (1 + (len(self._text) / self._data.hint_signs) ** 2)
 
     def _matter(self, judged: Judgement, scores: list[tuple[Matter, _Score]]) -> Matter | None:
         """The kind of matter: by its words, where they leave several by the category, else by the category alone."""
@@ -233,7 +233,7 @@ class _Triage:
                 "score": round(chance, 2),
             }
             for other, chance in judged.ranked
-            if other != category and chance >= _LEAST_CHANCE
+            if other != category
         ][:1]
 
     def _class(self, matter: Matter | None, accused: bool) -> tuple[str, list[dict[str, Any]]]:

@@ -107,8 +107,8 @@ def figures(examples: Sequence[Example], vectors: Vectors) -> Figures:
     right = np.zeros(3)
     for fold in range(_FOLDS):
         seen = np.flatnonzero(fold_of != fold)
-        model = fit_categories([examples[i] for i in seen], vectors[seen])
-        for i in np.flatnonzero(fold_of == fold):
+        model = fit_categories([examples[i] for i in seen.tolist()], vectors[seen])
+        for i in np.flatnonzero(fold_of == fold).tolist():
             right += _levels_right(model.judge(examples[i].text, vectors[i]).best, examples[i].category)
     return Figures(*(right / len(examples)))
 
