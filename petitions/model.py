@@ -87,7 +87,7 @@ class Petition(Base):
     hops: Mapped[int] = mapped_column(default=0)
     unsatisfied: Mapped[int] = mapped_column(default=0)
     merged_into: Mapped[str | None] = mapped_column(String(16), index=True)
-    filed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    filed_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # When nothing more was owed; from then on its personal data age.
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
