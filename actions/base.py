@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from jurisdiction import Jurisdiction, Location
 from knowledge.serving import Answers
 from language.danger import Danger
-from petitions import Route
+from petitions import Keyring, Route
 
 Event = dict[str, Any]
 # From this confidence on an intent is taken at its word.
@@ -42,6 +42,10 @@ class Services(Protocol):
     @property
     def secret(self) -> bytes:
         """Key from which query codes are derived."""
+
+    @property
+    def keyring(self) -> Keyring:
+        """Keys of personal data."""
 
     def clock(self) -> datetime:
         """Now, aware."""

@@ -220,6 +220,7 @@ class SubmitPetition(ServiceAction):
                 conversation=tracker.sender_id,
                 channel="chat",
                 secret=self.services.secret,
+                keyring=self.services.keyring,
                 now=self.services.clock(),
             )
             session.commit()

@@ -20,6 +20,7 @@ from channels.form import form_router
 from channels.guard import Guard
 from channels.health import health_router
 from channels.metrics import Metrics
+from channels.open311 import open311_router
 from channels.page import page_router
 from channels.rasa import RasaClient
 from channels.render import Pages
@@ -68,6 +69,7 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     app.include_router(health_router(services, rasa, metrics))
     app.include_router(chat_router(chat))
     app.include_router(assist_router(services))
+    app.include_router(open311_router(services))
     app.include_router(page_router(services, chat, rasa, pages))
     app.include_router(form_router(services, chat, pages))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")

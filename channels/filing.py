@@ -36,6 +36,7 @@ def file(services: Services, entry: Mapping[str, Any], form_key: str) -> Filed:
             conversation="",
             channel=CHANNEL,
             secret=services.secret,
+            keyring=services.keyring,
             now=services.clock(),
         )
         session.commit()

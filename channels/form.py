@@ -25,7 +25,7 @@ from channels.tokens import Tokens
 FORM_HOURS = 24
 MATTER_LEAST = 4
 LIMITS = {"matter": TEXT_LIMIT, "place": 200, "occurred": 100, "name": 40, "phone": 30}
-_PHONE = re.compile(r"(?:\+?86)?(?:1[3-9]\d{9}|0\d{9,11})")
+PHONE = re.compile(r"(?:\+?86)?(?:1[3-9]\d{9}|0\d{9,11})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Entry:
         if not self.is_anonymous:
             if not self.name:
                 problems["name"] = say("form.errors.name_empty")
-            if not _PHONE.fullmatch(dialled(self.phone)):
+            if not PHONE.fullmatch(dialled(self.phone)):
                 problems["phone"] = say("form.errors.phone_wrong")
         return problems
 

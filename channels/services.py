@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy.orm import Session
 
 if TYPE_CHECKING:
-    from petitions import Route
+    from petitions import Keyring, Route
 
 
 class ChannelSettings(Protocol):
@@ -127,6 +127,10 @@ class Services(Protocol):
     @property
     def secret(self) -> bytes:
         """Key of every signature made here."""
+
+    @property
+    def keyring(self) -> Keyring:
+        """Keys of personal data."""
 
     def clock(self) -> datetime:
         """Now, aware."""

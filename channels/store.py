@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, String, UniqueConstraint, func, select
+from sqlalchemy import JSON, String, UniqueConstraint, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels.texts import say
@@ -122,6 +122,12 @@ def record_replies(
         )
         for number, message in enumerate(messages, first)
     )
+
+
+def forget(session: Session, conversations: Sequence[str]) -> None:
+    """Delete the transcripts of these conversations."""
+    begin_writing(session)
+    session.execute(delete(ChatMessage).where(ChatMessage.conversation.in_(conversations)))
 
 
 def transcript(session: Session, conversation: str, *, limit: int = 200) -> list[ChatMessage]:

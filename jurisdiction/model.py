@@ -218,7 +218,10 @@ class RoutingRules(Record):
     danger_matters: dict[str, str]
     weights: dict[Literal["strong", "words", "weak", "against", "danger"], float]
     sure: float
+    fit: float
     near: float
+    hint: float
+    hint_signs: float
     default_class_weight: float
     praise_classes: tuple[str, ...]
     manner_matter: str

@@ -45,7 +45,10 @@ _TITLED = re.compile(
 
 # What is masked beyond that. Here a number too many is masked rather than one too few.
 _N = "(?:[A-Za-z][0-9]{0,3}|[0-9]{1,4}[A-Za-z]?|[一二三四五六七八九十]{1,3})"
-_FLAT = rf"(?:{_N}(?:单元|梯))?(?:{_N}[楼层])?(?:[0-9]{{1,4}}[A-Za-z]?(?:号房|号铺|[室房号户])?)?"
+_FLAT = (
+    rf"(?:{_N}(?:号楼|[栋幢座]))?(?:{_N}(?:单元|梯))?(?:{_N}[楼层])?"
+    rf"(?:[0-9]{{1,4}}[A-Za-z]?(?:号房|号铺|[室房号户])?)?"
+)
 _MASKED: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("email", re.compile(r"[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", re.ASCII)),
     (

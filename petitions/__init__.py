@@ -7,6 +7,7 @@ from petitions.intake import Draft, next_slot, read_message
 from petitions.log import PETITIONER, SYSTEM, Actor, replay, seal, verify
 from petitions.model import Petition
 from petitions.numbers import Reference, parse_reference
+from petitions.privacy import Keyring
 from petitions.rates import rates
 from petitions.rules import Rules, own_rules
 from petitions.ticking import recompute_provisional, tick
@@ -18,6 +19,7 @@ __all__ = [
     "Actor",
     "Draft",
     "Filed",
+    "Keyring",
     "Outcome",
     "Petition",
     "PetitionError",

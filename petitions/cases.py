@@ -24,6 +24,7 @@ from petitions.lifecycle import ALL, SAME, Effects, Transition, Value
 from petitions.log import PETITIONER, TRACKED, Actor, append, values_of
 from petitions.model import Event, Petition, RunningClock
 from petitions.rules import Rules, own_rules
+from petitions.visibility import is_accused, may_see
 from storage import begin_writing
 
 
@@ -70,6 +71,8 @@ def act(
     rules = rules or own_rules()
     begin_writing(session)
     petition, other = _locked(session, petition_id, fields.get("into"))
+    if not may_see(petition, actor, rules.network):
+        raise PetitionError("not_found")
     if key and (known := session.scalar(select(Event).where(Event.petition_id == petition.id, Event.key == key))):
         if (known.action, known.role) != (action, actor.role):
             raise PetitionError("key_reused")
@@ -86,6 +89,8 @@ def act(
 def allowed_actions(petition: Petition, actor: Actor, rules: Rules | None = None) -> tuple[str, ...]:
     """The steps that this actor may take now, in the order of the table; their fields are not looked at."""
     rules = rules or own_rules()
+    if not may_see(petition, actor, rules.network):
+        return ()
     rows = rules.lifecycle.rows(petition.state)
     return tuple(dict.fromkeys(row.action for row in rows if _may(row, petition, actor, rules)))
 
@@ -228,6 +233,7 @@ class _Step:
         self._set(row, given)
         if row.to != SAME:
             petition.state = row.to
+            petition.ended_at = self.now if lifecycle.states[row.to].is_ending else None
         after = values_of(petition)
         public = {name: value for name, value in given.items() if not lifecycle.fields[name].is_personal}
         words = {name: str(value) for name, value in given.items() if name not in public}
@@ -267,6 +273,8 @@ class _Step:
             petition.office = str(office)
         if sets.offered == "none":
             petition.offered_unit = petition.offered_office = None
+        if sets.accused:
+            self._name_accused(str(given["accused"]))
         if sets.overseer:
             petition.overseer_unit = network.superior(petition.overseer_unit or petition.unit)
         petition.hops += sets.hops is not None
@@ -285,9 +293,18 @@ class _Step:
         if petition.overseer_unit not in network.above(name):
             petition.overseer_unit = None
 
+    def _name_accused(self, accused: str) -> None:
+        """Keep the accused unit and those below it away: none of them stays responsible or in charge."""
+        petition, network = self.petition, self.rules.network
+        petition.accused_unit = accused
+        if is_accused(petition, petition.unit, network) and network.above(accused):
+            self._give_to(network.superior(accused), None)
+        if petition.overseer_unit and is_accused(petition, petition.overseer_unit, network):
+            petition.overseer_unit = None
+
     def _is_known(self, name: str, value: Value) -> bool:
-        is_unit = self.rules.lifecycle.fields[name].type == "unit"
-        return not is_unit or self.rules.network.find(str(value)) is not None
+        rule = self.rules.lifecycle.fields[name]
+        return rule.type != "unit" or value in rule.also or self.rules.network.find(str(value)) is not None
 
     def _check(self, demand: str, row: Transition, given: Mapping[str, Value]) -> None:
         word, _, name = demand.partition(" ")
@@ -301,14 +318,27 @@ class _Step:
                 self._check_extension(row, int(given["days"]))
             case "other_unit" if given["unit"] == self.petition.unit:
                 raise PetitionError("same_unit")
+            case "restricted" if not self.petition.is_restricted:
+                raise PetitionError("no_accusation")
+            case "not_accused" if self.petition.is_restricted:
+                self._check_accused(str(given["unit"]))
             case "other_ticket" if (
                 self.other is None
                 or self.other is self.petition
+                # An accusation is neither revealed by what is joined to it, nor joined to what others see.
+                or self.other.is_restricted != self.petition.is_restricted
+                or not may_see(self.other, self.actor, self.rules.network)
                 or self.other.state in self.rules.lifecycle.fields["into"].not_in
             ):
                 raise PetitionError("no_such_ticket")
             case "redone" if self.petition.unsatisfied < self.rules.lifecycle.follow_up.closable_after:
                 raise PetitionError("not_redone")
+
+    def _check_accused(self, unit: str) -> None:
+        if self.petition.accused_unit is None:
+            raise PetitionError("accused_unknown")
+        if is_accused(self.petition, unit, self.rules.network):
+            raise PetitionError("accused_unit")
 
     def _check_extension(self, row: Transition, days: int) -> None:
         for clock in running_clocks(self.petition):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import select
@@ -17,6 +18,7 @@ from petitions.intake import Draft
 from petitions.lifecycle import own_lifecycle
 from petitions.model import Petition, Petitioner
 from petitions.numbers import code_hash, is_code, is_ticket_number, query_code, shown_code, ticket_number
+from petitions.privacy import Keyring, protect_texts, seal_personal
 from petitions.rules import Rules
 from petitions.triage import Route
 from storage import begin_writing
@@ -41,6 +43,7 @@ def file_petition(
     conversation: str,
     channel: str,
     secret: bytes,
+    keyring: Keyring,
     now: datetime,
     rules: Rules | None = None,
 ) -> Filed:
@@ -54,6 +57,7 @@ def file_petition(
         conversation: Id of the conversation it comes from.
         channel: Name of the door it came through.
         secret: Key from which query codes are derived; a repeat shows the same code.
+        keyring: Keys that seal what is personal.
         now: Aware.
         rules: Other rules of the case work than those beside the code.
 
@@ -69,22 +73,18 @@ def file_petition(
     if not draft.matter:
         raise PetitionError("incomplete")
     is_anonymous = bool(draft.is_anonymous)
-    petitioner = Petitioner(
-        name=None if is_anonymous else draft.name,
-        phone=None if is_anonymous else draft.phone,
-        is_anonymous=is_anonymous,
-        created_at=now,
-    )
+    petitioner = Petitioner(token=token_hex(16), is_anonymous=is_anonymous, created_at=now)
+    if not is_anonymous:
+        seal_personal(keyring, petitioner, {"name": draft.name, "phone": draft.phone})
+    said = {"matter": draft.matter, "place": draft.place, "occurred": draft.occurred}
     petition = Petition(
         form_key=form_key,
         code_hash=code_hash(code, form_key),
         petitioner=petitioner,
         conversation=conversation,
         channel=channel,
-        matter=draft.matter,
-        place=draft.place,
-        occurred=draft.occurred,
         filed_at=now,
+        **protect_texts(keyring, petitioner, said),
         **_routed(route, route.unit),
     )
     try:

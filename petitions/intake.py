@@ -140,7 +140,7 @@ class _Reading:
         matter = self._without_contact()
         has_matter = not any(
             re.fullmatch(self._rules[rule].pattern, normalise(matter))
-            for rule in ("no_matter", "no_matter_alone", "no_matter_fillers")
+            for rule in ("no_matter", "no_matter_kind", "no_matter_alone", "no_matter_fillers")
         )
         if has_matter:
             new = replace(new, matter=matter)
@@ -164,12 +164,16 @@ class _Reading:
             if personal.kind == "name" and (draft.name is None or is_asked):
                 draft = replace(draft, name=personal.text, is_anonymous=False)
         has_data = any(personal.kind in {"phone", "name"} for personal in self._personal)
+        if (draft.name is None or is_asked) and (own := self._titled_with_phone()):
+            draft = replace(draft, name=own, is_anonymous=False)
         if self._matches("named"):
             return replace(draft, is_anonymous=False)
         if self._matches("anonymous") and not has_data:
             return replace(draft, is_anonymous=True, name=None, phone=None)
         if is_asked and not has_data and not self._rules["phone_like"].search(self._text):
             found = self._rules["name_alone"].match(self._text)
+            if found and self._rules["not_a_name"].match(found[1]):
+                return draft
             named = find_personal(f"我叫{found[1]}") if found and len(found[1]) > 1 else []
             titled = (
                 find_personal(f"我姓{found[1]}")
@@ -179,6 +183,14 @@ class _Reading:
             if named or titled:
                 return replace(draft, name=(named or titled)[0].text, is_anonymous=False)
         return draft
+
+    def _titled_with_phone(self) -> str | None:
+        """The resident's own name where a title and a number follow it."""
+        found = self._rules["titled_with_phone"].search(self._text)
+        if not found or not any(personal.kind == "phone" for personal in self._personal):
+            return None
+        names = find_personal(f"我姓{found[1]}") or find_personal(f"我叫{found[1]}")
+        return names[0].text if names else None
 
     def _without_contact(self) -> str:
         """The message as written, without the clauses and words that give contact data."""
@@ -273,7 +285,7 @@ class _Reading:
         return (
             not any(
                 self._rules[rule].search(clause)
-                for rule in ("phone_like", "named", "anonymous", "end_of_telling", "agrees", "phone_cue")
+                for rule in ("not_a_place", "phone_like", "named", "anonymous", "end_of_telling", "agrees", "phone_cue")
             )
             and not find_personal(clause)
             and not (
@@ -300,7 +312,17 @@ class _Reading:
             return False
         if draft.occurred and self._time_words_cover(clause):
             return False
-        rules = ("end_of_telling", "agrees", "phone_like", "named", "anonymous", "unknown_place", "cancel", "no_matter")
+        rules = (
+            "end_of_telling",
+            "agrees",
+            "phone_like",
+            "named",
+            "anonymous",
+            "unknown_place",
+            "cancel",
+            "no_matter",
+            "no_matter_kind",
+        )
         if any(self._rules[rule].search(clause) for rule in rules):
             return False
         if self._requested == "place" and self._jurisdiction.locate(clause).status not in {"unknown"}:

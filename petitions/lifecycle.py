@@ -25,11 +25,12 @@ Value = str | int | bool
 WHEN = frozenset(
     {"first_return", "other_unit", "satisfied", "first_dissatisfaction", "upheld"},
 )
-MUST = frozenset({"other_unit", "other_ticket", "not_extended", "redone"})
+MUST = frozenset({"other_unit", "other_ticket", "not_extended", "redone", "restricted", "not_accused"})
 MUST_WITH_CLOCK = frozenset({"in_time", "over"})
 # The field that a condition looks at.
 _LOOKS_AT = {
     "other_unit": "unit",
+    "not_accused": "unit",
     "other_ticket": "into",
     "not_extended": "days",
     "upheld": "is_upheld",
@@ -83,6 +84,7 @@ class FieldRule(_Strict):
     least: int | None = None
     most: int | None = None
     not_in: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def is_personal(self) -> bool:
@@ -109,6 +111,7 @@ class Sets(_Strict):
     overseer: Literal["up"] | None = None
     hops: Literal["add"] | None = None
     unsatisfied: Literal["add"] | None = None
+    accused: Literal["field"] | None = None
 
 
 class Effects(_Strict):
@@ -218,6 +221,8 @@ class Lifecycle(_Strict):
             yield f"{where}: extends a clock without needing days"
         if row.sets.offered == "field" and "unit" not in row.needs:
             yield f"{where}: offers the petition without needing a unit"
+        if row.sets.accused and "accused" not in row.needs:
+            yield f"{where}: names the accused without needing them"
 
     def _from(self, found: set[str], *, forward: bool) -> set[str]:
         found = set(found)

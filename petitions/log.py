@@ -18,19 +18,20 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
 from petitions.clocks import clock_json
 from petitions.errors import PetitionError
 from petitions.model import Event, EventPrivate, EventSeal, Petition
+from petitions.outbox import tell
 from storage import begin_writing
 
 BEFORE_THE_FIRST = "0" * 64
 # What of a petition's row changes during its life; each event tells the new values.
 TRACKED = (
     "unit", "level", "office", "community", "offered_unit", "offered_office", "overseer_unit",
-    "hops", "unsatisfied", "merged_into", "accepted_at",
+    "hops", "unsatisfied", "merged_into", "accepted_at", "accused_unit",
 )  # fmt: skip
 _HASHED = (
     "petition_id", "number", "at", "action", "actor", "role", "unit", "category", "community",
@@ -150,11 +151,20 @@ def append(
     if words:
         event.private = EventPrivate(salt=salt, payload=dict(words))
     session.add(event)
+    tell(session, petition, event)
     petition.event_count, petition.event_hash = event.number, event.hash
     return event
 
 
-def erase_words(session: Session, petition: Petition, actor: Actor, *, now: datetime) -> int:
+def erase_words(
+    session: Session,
+    petition: Petition,
+    actor: Actor,
+    *,
+    now: datetime,
+    also: Mapping[str, Any] | None = None,
+    words: Mapping[str, str] | None = None,
+) -> int:
     """Erase the free words of all events of a petition; how many events had any. The chain still holds.
 
     Args:
@@ -162,6 +172,8 @@ def erase_words(session: Session, petition: Petition, actor: Actor, *, now: date
         petition: Whose words.
         actor: Who erases them.
         now: Aware.
+        also: What else was erased, for the same event, which is then written in any case.
+        words: Why, in free words.
     """
     begin_writing(session)
     rows = session.execute(
@@ -169,8 +181,9 @@ def erase_words(session: Session, petition: Petition, actor: Actor, *, now: date
     ).all()
     if rows:
         session.execute(delete(EventPrivate).where(EventPrivate.event_id.in_([row.id for row in rows])))
-        data = {"erased": [row.number for row in rows]}
-        append(session, petition, "erase", actor, state_from=petition.state, data=data, now=now)
+    if rows or also:
+        data = ({"erased": [row.number for row in rows]} if rows else {}) | dict(also or {})
+        append(session, petition, "erase", actor, state_from=petition.state, data=data, now=now, words=words)
         session.flush()
     return len(rows)
 
@@ -272,7 +285,8 @@ class _Past:
 
     events: int = 0
     state: str = ""
-    values: dict[str, Any] = field(default_factory=dict)
+    # An event of before a column was there does not tell it.
+    values: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(TRACKED))
     clocks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, number: int, state: str, data: Mapping[str, Any]) -> None:
@@ -391,9 +405,3 @@ def _plain(value: object) -> object:
 
 def _plain_or_same(value: object) -> object:
     return _plain(value) if isinstance(value, datetime) else value
-
-
-def count_by_state(session: Session) -> dict[str, int]:
-    """How many petitions are in each state."""
-    rows = session.execute(select(Petition.state, func.count()).group_by(Petition.state).order_by(Petition.state))
-    return {state: count for state, count in rows}  # noqa: C416 - rows are no pairs to a type checker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from typing import Any
 
@@ -12,15 +13,40 @@ from storage import Base, UtcDateTime
 
 
 class Petitioner(Base):
-    """Who asks; an anonymous one has neither name nor phone."""
+    """Who asks; what is personal stands apart, sealed. An anonymous one has neither name nor phone."""
 
     __tablename__ = "petitioner"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str | None] = mapped_column(String(40))
-    phone: Mapped[str | None] = mapped_column(String(20))
+    # Binds what is sealed to this person: moved to another row it can no longer be opened.
+    token: Mapped[str] = mapped_column(String(32), unique=True, default=lambda: secrets.token_hex(16))
     is_anonymous: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    personal: Mapped[list[Personal]] = relationship(order_by="Personal.id", back_populates="petitioner")
+
+
+class Personal(Base):
+    """A piece of personal data of a petitioner: sealed with the key of that id, found by a keyed hash.
+
+    Without a key id it is still as it was before there were keys, and waits to be sealed.
+    """
+
+    __tablename__ = "personal"
+    __table_args__ = (
+        UniqueConstraint("petitioner_id", "kind", name="uq_personal_petitioner_id"),
+        Index("ix_personal_digest", "digest", "kind"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    petitioner_id: Mapped[int] = mapped_column(ForeignKey("petitioner.id"))
+    kind: Mapped[str] = mapped_column(String(12))
+    key_id: Mapped[str] = mapped_column(String(16), index=True)
+    sealed: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str | None] = mapped_column(String(64))
+
+    petitioner: Mapped[Petitioner] = relationship(back_populates="personal")
 
 
 class Petition(Base):
@@ -43,9 +69,11 @@ class Petition(Base):
     priority: Mapped[str] = mapped_column(String(16))
     flags: Mapped[list[str]] = mapped_column(JSON)
     legal_path: Mapped[str | None] = mapped_column(String(16))
-    # An accusation: the accused unit never sees the case, its text or its author.
+    # An accusation: the accused unit never sees the case, its text or its author (visibility.py).
     is_restricted: Mapped[bool]
+    accused_unit: Mapped[str | None] = mapped_column(String(60))
     route: Mapped[dict[str, Any]] = mapped_column(JSON)
+    # What was said, without what is personal in it: the whole of it is sealed.
     matter: Mapped[str] = mapped_column(Text)
     place: Mapped[str | None] = mapped_column(Text)
     occurred: Mapped[str | None] = mapped_column(Text)
@@ -59,8 +87,10 @@ class Petition(Base):
     hops: Mapped[int] = mapped_column(default=0)
     unsatisfied: Mapped[int] = mapped_column(default=0)
     merged_into: Mapped[str | None] = mapped_column(String(16), index=True)
-    filed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    filed_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # When nothing more was owed; from then on its personal data age.
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     # The end of the petition's chain of events: how many there are, and the hash of the last one.
     event_count: Mapped[int] = mapped_column(default=0)
     event_hash: Mapped[str] = mapped_column(String(64), default="")
@@ -180,3 +210,43 @@ class EventSeal(Base):
     last_event_id: Mapped[int] = mapped_column(unique=True)
     events: Mapped[int]
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class OutboxMessage(Base):
+    """Something that must be told; the key makes it once for the reader, however often it is sent."""
+
+    __tablename__ = "outbox_message"
+    __table_args__ = (Index("ix_outbox_message_state_next_at", "state", "next_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(60), unique=True)
+    petition_id: Mapped[int] = mapped_column(ForeignKey("petition.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    to: Mapped[str] = mapped_column(String(12))
+    # None for the petitioner.
+    unit: Mapped[str | None] = mapped_column(String(60))
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(10))
+    attempts: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # When it is tried next; while somebody sends it, when their lease ends.
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    problem: Mapped[str | None] = mapped_column(String(60))
+
+    petition: Mapped[Petition] = relationship()
+
+
+class Notice(Base):
+    """A delivered message in the inbox of a unit or of a conversation."""
+
+    __tablename__ = "notice"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(60), unique=True)
+    to: Mapped[str] = mapped_column(String(12))
+    recipient: Mapped[str] = mapped_column(String(100), index=True)
+    number: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -34,6 +34,10 @@ class Network:
         unit = self._units.get(name)
         return unit.above if unit else ()
 
+    def below(self, name: str) -> tuple[str, ...]:
+        """The units under this one, at any depth."""
+        return tuple(unit.name for unit in self._units.values() if name in unit.above)
+
     def is_above(self, name: str, other: str) -> bool:
         """Whether the first stands over the second; a unit with none over it counts as its own superior."""
         above = self.above(other)

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 
 from petitions.clocks import SHANGHAI
 from petitions.lifecycle import own_lifecycle
+from petitions.log import Actor
 from petitions.model import Event, Petition
+from petitions.visibility import visible_to
 
 Dimension = Literal["unit", "category", "community", "month"]
 DIMENSIONS: tuple[Dimension, ...] = ("unit", "category", "community", "month")
@@ -67,6 +69,7 @@ def rates(
     *,
     since: datetime,
     until: datetime,
+    actor: Actor,
     by: Iterable[Dimension] = (),
     is_restricted: bool | None = None,
 ) -> list[Rates]:
@@ -76,6 +79,7 @@ def rates(
         session: Open.
         since: Aware; what happened at that moment counts.
         until: Aware; what happened at that moment does not.
+        actor: Who asks; what they may not see is not counted.
         by: What makes a group: responsible unit, first level of the category, community, month of what happened (in
             Shanghai); nothing makes one group of all.
         is_restricted: Only accusations, or only what is none; both when None.
@@ -84,9 +88,13 @@ def rates(
         Sorted by group.
     """
     columns = (Event.petition_id, Event.at, Event.action, Event.unit, Event.category, Event.community, Event.data)
-    statement = select(*columns).where(Event.at >= since, Event.at < until, Event.action.in_(_COUNTED))
+    statement = (
+        select(*columns)
+        .join(Petition)
+        .where(Event.at >= since, Event.at < until, Event.action.in_(_COUNTED), visible_to(actor))
+    )
     if is_restricted is not None:
-        statement = statement.join(Petition).where(Petition.is_restricted == is_restricted)
+        statement = statement.where(Petition.is_restricted == is_restricted)
     dimensions = tuple(by)
     groups: dict[tuple[str | None, ...], _Group] = {}
     last_follow_up: dict[int, tuple[tuple[str | None, ...], Mapping[str, Any]]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import cn2an
-import numpy as np
 import yaml
 
 from jurisdiction import Jurisdiction, Location
@@ -17,10 +17,12 @@ from jurisdiction.model import Matter, RoutingRules, expand
 from language.danger import Danger, find_danger
 from language.normalise import normalise
 from language.vectors import Encoder
+from petitions.category import Category, Judgement, category_model
 
 _TAXONOMY = Path(__file__).with_name("taxonomy.yml")
-_NO_CATEGORY = ("党务政务", "其他", "其他")
 _WORDS_SHOWN = 3
+# Below this chance a runner-up is noise.
+_LEAST_CHANCE = 0.05
 
 Level = Literal["1", "6", "N", "none"]
 Priority = Literal["emergency", "urgent", "normal"]
@@ -118,9 +120,11 @@ class _Triage:
         self._reasons: list[str] = []
 
     def route(self) -> Route:
-        matter, alternatives = self._matter()
         accused = self._accused()
-        class_ = self._class(matter, accused)
+        judged, scores = self._judged()
+        matter = self._matter(judged, scores)
+        category = self._category(judged, accused)
+        class_, other_class = self._class(matter, accused)
         collective, repeat = self._collective(), self._repeat()
         path = None if accused else self._legal_path()
         priority = self._priority(matter, class_)
@@ -129,7 +133,7 @@ class _Triage:
         community = self._location.community if level == "N" or (level == "6" and self._is_inside()) else None
         return Route(
             class_=class_,
-            category=self._category(matter, accused),
+            category=category,
             level=level,
             unit=unit,
             office=office,
@@ -138,7 +142,7 @@ class _Triage:
             flags=tuple(flag for flag, is_set in signs.items() if is_set),
             legal_path=path,
             reasons=tuple(self._reasons),
-            alternatives=alternatives,
+            alternatives=(*self._other_categories(judged, category), *other_class),
             matter=matter.id if matter else None,
             is_restricted=accused,
             is_time_asked=matter is not None and matter.is_time_asked,
@@ -153,8 +157,8 @@ class _Triage:
     def _is_inside(self) -> bool:
         return self._location.status == "inside"
 
-    def _matter(self) -> tuple[Matter | None, tuple[dict[str, Any], ...]]:
-        """Step 5, done first because the steps before need it: the kind of matter, and the runner-up."""
+    def _judged(self) -> tuple[Judgement, list[tuple[Matter, _Score]]]:
+        """Step 5, done first because the steps before need it: category and kinds of matter, best first."""
         weights = self._data.weights
         scores: list[tuple[Matter, _Score]] = []
         by_danger = self._data.danger_matters.get(self._danger.name) if self._danger else None
@@ -166,30 +170,37 @@ class _Triage:
                 score.value += weights["danger"]
             scores.append((matter, score))
         scores.sort(key=lambda pair: -pair[1].value)
-        (best, score), *others = scores
-        if score.value >= self._data.sure:
+        hints: dict[Category, float] = {}
+        for matter, score in scores:
+            if score.value > 0:
+                hints[matter.category] = max(hints.get(matter.category, 0), self._hint(score.value))
+        vector = self._encoder.encode([self._text])[0] if self._encoder and self._text else None
+        return category_model().judge(self._text, vector, hints), scores
+
+    def _hint(self, score: float) -> float:
+        """Log odds for a category: a rule in a short message says more than the same words somewhere in a letter."""
+        return self._data.hint * score / (1 + (len(self._text) / self._data.hint_signs) ** 2)
+
+    def _matter(self, judged: Judgement, scores: list[tuple[Matter, _Score]]) -> Matter | None:
+        """The kind of matter: by its words, where they leave several by the category, else by the category alone."""
+        (best, score), *_ = scores
+        if sure := [pair for pair in scores if pair[1].value >= self._data.sure]:
+            best, score = max(sure, key=lambda pair: self._hint(pair[1].value) + self._fit(judged, pair[0]))
             self._say("matter", score.words or best.name, name=best.name)
-            return best, _alternatives([(m, s.value) for m, s in others if s.value >= self._data.sure])
-        if near := self._nearest():
-            (best, _), *rest = near
-            self._say("matter_like", name=best.name)
-            return best, _alternatives(rest)
+            return best
+        of_category = [matter for matter in self._jurisdiction.matters if matter.category == judged.best]
+        if of_category and judged.chance >= self._data.near:
+            self._say("matter_like", name=of_category[0].name)
+            return of_category[0]
         if score.value > 0:
             self._say("matter", score.words, name=best.name)
-            return best, _alternatives([(m, s.value) for m, s in others if s.value > 0])
+            return best
         self._say("matter_none")
-        return None, ()
+        return None
 
-    def _nearest(self) -> list[tuple[Matter, float]]:
-        """Matters by nearness of their example phrases, where the nearest is near enough."""
-        if self._encoder is None or not self._text:
-            return []
-        matters = [matter for matter in self._jurisdiction.matters for _ in matter.examples]
-        examples = [example for matter in self._jurisdiction.matters for example in matter.examples]
-        likeness = self._encoder.encode(examples) @ self._encoder.encode([self._text])[0]
-        order = np.argsort(-likeness)
-        ranked = [(matters[i], float(likeness[i])) for i in order[:2]]
-        return ranked if ranked[0][1] >= self._data.near else []
+    def _fit(self, judged: Judgement, matter: Matter) -> float:
+        """Log odds that a text whose category is so judged is of this kind."""
+        return self._data.fit * math.log(judged.firsts.get(matter.category[0], 0) + _LEAST_CHANCE)
 
     def _accused(self) -> bool:
         text = _cut(self._text, self._rules.accusation_exceptions)
@@ -198,15 +209,37 @@ class _Triage:
             return True
         return False
 
-    def _category(self, matter: Matter | None, accused: bool) -> tuple[str, str, str]:
+    def _category(self, judged: Judgement, accused: bool) -> Category:
         if accused:
             return next(category for signs, category in self._rules.accusation_categories if _found(signs, self._text))
-        return matter.category if matter else _NO_CATEGORY
+        next_best = judged.ranked[1]
+        self._say(
+            "category",
+            list(judged.words) or "—",
+            name=" / ".join(judged.best),
+            chance=f"{judged.chance:.2f}",
+            other=" / ".join(next_best[0]),
+            other_chance=f"{next_best[1]:.2f}",
+        )
+        return judged.best
 
-    def _class(self, matter: Matter | None, accused: bool) -> str:
-        """Step 1."""
+    def _other_categories(self, judged: Judgement, category: Category) -> list[dict[str, Any]]:
+        """The runners-up, each with the office of the first kind of matter in it."""
+        return [
+            {
+                "matter": next((m.name for m in self._jurisdiction.matters if m.category == other), other[2]),
+                "category": list(other),
+                "office": next((m.office for m in self._jurisdiction.matters if m.category == other), None),
+                "score": round(chance, 2),
+            }
+            for other, chance in judged.ranked
+            if other != category
+        ][:1]
+
+    def _class(self, matter: Matter | None, accused: bool) -> tuple[str, list[dict[str, Any]]]:
+        """Step 1, with the runner-up."""
         if accused:
-            return self._data.accusation
+            return self._data.accusation, []
         scores: dict[str, _Score] = {}
         for name, signs in self._rules.classes:
             score = scores.setdefault(name, _Score())
@@ -217,9 +250,12 @@ class _Triage:
         name, score = max(scores.items(), key=lambda item: item[1].value)
         if score.value <= 0:
             self._say("class_none", name=self._data.fallback_class)
-            return self._data.fallback_class
+            return self._data.fallback_class, []
         self._say("class", score.words or name, name=name)
-        return name
+        powers = {name: math.exp(score.value) for name, score in scores.items()}
+        second = sorted(scores, key=lambda name: -powers[name])[1]
+        chance = powers[second] / sum(powers.values())
+        return name, [{"class": second, "score": round(chance, 2)}] if chance >= _LEAST_CHANCE else []
 
     def _legal_path(self) -> str | None:
         text = _cut(self._text, self._rules.legal_exceptions)
@@ -300,14 +336,6 @@ class _Triage:
             return "N", station, None
         self._say("undecided")
         return "6", own_hall, data.undecided_queue
-
-
-def _alternatives(ranked: list[tuple[Matter, float]]) -> tuple[dict[str, Any], ...]:
-    """The runner-up with its score."""
-    return tuple(
-        {"matter": matter.name, "category": list(matter.category), "office": matter.office, "score": round(score, 2)}
-        for matter, score in ranked[:1]
-    )
 
 
 def _found(patterns: list[re.Pattern[str]], text: str) -> list[str]:

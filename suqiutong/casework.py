@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from suqiutong.errors import CommandError
@@ -19,6 +18,7 @@ from suqiutong.settings import read_settings
 from suqiutong.wiring import Services
 
 if TYPE_CHECKING:
+    from petitions.log import Actor
     from petitions.model import Event, Petition
 
 petitions = typer.Typer(no_args_is_help=True)
@@ -28,7 +28,7 @@ _HERE = ZoneInfo("Asia/Shanghai")
 
 
 @contextmanager
-def _said_in_words() -> Iterator[None]:
+def said_in_words() -> Iterator[None]:
     """A refusal as the sentence that a person reads."""
     from petitions.errors import PetitionError
 
@@ -44,7 +44,7 @@ def show(number: Number) -> None:
     from petitions.filing import state_label, ticket_of
     from petitions.log import snapshot_of
 
-    with Services(read_settings()).sessions() as session, _said_in_words():
+    with Services(read_settings()).sessions() as session, said_in_words():
         petition = _find(session, number)
         _print(
             ticket_of(petition)
@@ -73,12 +73,13 @@ def act(
     from petitions.log import Actor
 
     services = Services(read_settings())
-    with _said_in_words(), services.writing() as session:
+    actor = Actor(name, role, unit)
+    with said_in_words(), services.writing() as session:
         outcome = cases.act(
             session,
-            _find(session, number).id,
+            _find(session, number, actor).id,
             action,
-            Actor(name, role, unit),
+            actor,
             dict(_field(text) for text in field or ()),
             now=services.clock(),
             expected_version=version,
@@ -90,30 +91,18 @@ def act(
 @petitions.command("tick")
 def tick() -> None:
     """Write what the clocks are due to say by now, seal the log, and tell how much was said."""
-    from petitions import log, ticking
+    from suqiutong import jobs
 
-    services = Services(read_settings())
-    now = services.clock()
-    done = ticking.Ticked()
-    while True:
-        with services.writing() as session:
-            one = ticking.tick(session, now)
-        done = ticking.Ticked(*(getattr(done, name) + getattr(one, name) for name in ticking.Ticked.__slots__))
-        if not one.looked_at:
-            break
-    with services.writing() as session:
-        log.seal(session, now=now)
+    done = jobs.tick(Services(read_settings()))
     typer.echo(f"warned: {done.warn}, overdue: {done.overdue}, escalated: {done.escalate}")
 
 
 @petitions.command("recompute")
 def recompute() -> None:
     """Compute provisional due times anew once the workdays of their year are known."""
-    from petitions.ticking import recompute_provisional
+    from suqiutong import jobs
 
-    services = Services(read_settings())
-    with services.writing() as session:
-        count = recompute_provisional(session, now=services.clock())
+    count = jobs.recompute(Services(read_settings()))
     typer.echo(f"recomputed: {count}")
 
 
@@ -140,7 +129,7 @@ def replay(
     from petitions import log
 
     services = Services(read_settings())
-    with services.sessions() as session, _said_in_words():
+    with services.sessions() as session, said_in_words():
         moment = _moment(at) if at else services.clock()
         _print(log.replay(session, _find(session, number).id, moment).to_json())
 
@@ -154,6 +143,7 @@ def stats(
     ] = None,
 ) -> None:
     """Show response, solution, satisfaction, replies on time and first dispatch, one JSON object a group."""
+    from petitions.log import SYSTEM
     from petitions.rates import DIMENSIONS, rates
 
     chosen = [dimension for dimension in DIMENSIONS if dimension in (by or ())]
@@ -161,18 +151,16 @@ def stats(
         raise CommandError(f"--by {', '.join(sorted(unknown))}: must be one of {', '.join(DIMENSIONS)}")
     first, last = _day(since), _day(until) + timedelta(days=1)
     with Services(read_settings()).sessions() as session:
-        for group in rates(session, since=first, until=last, by=chosen):
+        for group in rates(session, since=first, until=last, actor=SYSTEM, by=chosen):
             typer.echo(json.dumps(group.to_json(), ensure_ascii=False))
 
 
-def _find(session: Session, number: str) -> Petition:
-    from petitions.errors import PetitionError
-    from petitions.model import Petition
+def _find(session: Session, number: str, actor: Actor | None = None) -> Petition:
+    """The petition of that number; the command line sees all unless somebody is named."""
+    from petitions.listing import get_petition
+    from petitions.log import SYSTEM
 
-    petition = session.scalar(select(Petition).where(Petition.number == number))
-    if petition is None:
-        raise PetitionError("no_such_number")
-    return petition
+    return get_petition(session, number, actor or SYSTEM)
 
 
 def _field(text: str) -> tuple[str, str | int | bool]:

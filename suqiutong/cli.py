@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from suqiutong import casework, curating, database, processes, staff
+from suqiutong import casework, curating, database, processes, protecting, sending, staff
 from suqiutong.doctor import examine
 from suqiutong.errors import CommandError
 from suqiutong.settings import read_settings, settings_table
@@ -38,6 +38,8 @@ commands.add_typer(people, name="staff", help="Manage staff.")
 commands.add_typer(tokens, name="token", help="Manage access tokens.")
 curating.add_to(commands)
 commands.add_typer(casework.petitions, name="petitions", help="Handle petitions, their clocks and their log.")
+commands.add_typer(protecting.privacy, name="privacy", help="Handle personal data and their keys.")
+commands.add_typer(sending.outbox, name="outbox", help="Handle messages that wait to be delivered.")
 commands.add_typer(serve, name="serve", help="Run one process of the Procfile; `up` runs them all.")
 
 # Packages whose errors are sentences for people.
@@ -82,7 +84,13 @@ def up() -> None:
     """Bring everything up to date and run it until Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     services = Services(read_settings())
-    raise typer.Exit(run_everything(services.settings, lambda: database.upgrade(services.engine), _report))
+    raise typer.Exit(run_everything(services.settings, lambda: _upgrade(services), _report))
+
+
+def _upgrade(services: Services, revision: str = "head") -> None:
+    database.upgrade(services.engine, revision)
+    if database.current(services.engine) == database.newest():
+        services.protect()
 
 
 @commands.command()
@@ -224,7 +232,7 @@ def train_knowledge() -> None:
 @schema.command("upgrade")
 def upgrade_schema(revision: Annotated[str, typer.Argument(help="A revision.")] = "head") -> None:
     """Bring the schema up to a revision, by default the newest."""
-    database.upgrade(Services(read_settings()).engine, revision)
+    _upgrade(Services(read_settings()), revision)
 
 
 @schema.command("downgrade")
@@ -304,3 +312,9 @@ def serve_actions() -> None:
 def serve_web() -> None:
     """Run the web process."""
     processes.run_web(Services(read_settings()))
+
+
+@serve.command("worker")
+def serve_worker() -> None:
+    """Run the worker: messages, clocks, retention."""
+    processes.run_worker(Services(read_settings()))

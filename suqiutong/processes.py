@@ -1,4 +1,4 @@
-"""The processes of the Procfile: Rasa, the action server, the web process."""
+"""The processes of the Procfile: Rasa, the action server, the web process, the worker."""
 
 # ruff: noqa: PLC0415 - each process imports what it alone needs
 from __future__ import annotations
@@ -50,6 +50,14 @@ def run_actions(services: Services) -> None:
     start_logging(services.settings)
     prepare(services)
     serve(services, services.settings.actions_port)
+
+
+def run_worker(services: Services) -> None:
+    """Do what is due on schedule until told to stop."""
+    from suqiutong import worker
+
+    start_logging(services.settings)
+    worker.run_worker(services)
 
 
 def run_web(services: Services) -> None:

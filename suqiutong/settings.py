@@ -51,6 +51,21 @@ class Settings(BaseSettings):
     models: Path | None = Field(
         default=None, description="Folder of the trained model; empty: `models` in the data folder."
     )
+    keys: Path | None = Field(
+        default=None,
+        description="File of the keys that seal personal data; empty: `keys.json` in the data folder. "
+        "Keep it on another disk than the database, and in no backup of it.",
+    )
+    notify_url: str = Field(
+        default="",
+        description="Address that takes every message to residents and units as JSON, with an `Idempotency-Key`; "
+        "empty: they stay in the inboxes of the product.",
+    )
+    queue_url: str = Field(
+        default="",
+        description="Address of the Redis that the workers of several machines share; empty: `queue.db` in the data "
+        "folder.",
+    )
     base_pipeline: Literal["lac", "zh_core_web_sm"] = Field(
         default="lac",
         description="Source of words, tags and entities: `lac`, or `zh_core_web_sm` once spaCy's model is installed.",
@@ -88,6 +103,11 @@ class Settings(BaseSettings):
     def models_folder(self) -> Path:
         """Folder of the trained model, absolute."""
         return ROOT / self.models if self.models else self.data_folder / "models"
+
+    @property
+    def keys_file(self) -> Path:
+        """File of the keys that seal personal data, absolute."""
+        return ROOT / self.keys if self.keys else self.data_folder / "keys.json"
 
     @property
     def log_folder(self) -> Path:

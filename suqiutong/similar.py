@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from language.normalise import normalise
 from language.vectors import Encoder
+from petitions.log import Actor
 from petitions.model import Petition
+from petitions.visibility import STRANGER, visible_to
 
 # Vectors take 20 ms each, so they decide only among the petitions that share most characters with the text.
 READ_LIMIT = 500
@@ -19,11 +21,11 @@ TITLE_CHARACTERS = 30
 LEAST_SCORE = 0.88
 
 
-def find_similar(session: Session, text: str, encoder: Encoder) -> list[dict[str, Any]]:
-    """The most similar of the newest petitions: `number`, `title`, `score`, `state`; accusations are never shown."""
+def find_similar(session: Session, text: str, encoder: Encoder, actor: Actor = STRANGER) -> list[dict[str, Any]]:
+    """The most similar of the newest petitions that the actor may see: `number`, `title`, `score`, `state`."""
     newest = session.execute(
         select(Petition.number, Petition.matter, Petition.state)
-        .where(Petition.is_restricted.is_(False), Petition.number.is_not(None))
+        .where(visible_to(actor), Petition.number.is_not(None))
         .order_by(Petition.id.desc())
         .limit(READ_LIMIT)
     ).all()

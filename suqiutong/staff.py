@@ -24,6 +24,8 @@ class Role(StrEnum):
     HANDLER = "handler"
     SUPERVISOR = "supervisor"
     EDITOR = "editor"
+    # Another system that files and follows tickets.
+    OPEN311 = "open311"
     ADMIN = "admin"
 
 

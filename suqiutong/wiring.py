@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from knowledge.serving import Answers
     from language.danger import Danger
     from language.vectors import SentenceEncoder
+    from petitions.privacy import Keyring
     from petitions.triage import Route
 
 logger = logging.getLogger(__name__)
@@ -144,6 +145,31 @@ class Services:
     def secret(self) -> bytes:
         """Key of every signature made here."""
         return read_secret(self.settings.data_folder)
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys of personal data as they are now: another process may have made a new one."""
+        from suqiutong.keys import read_keyring
+
+        return read_keyring(self.settings.keys_file, now=self.clock())
+
+    def protect(self) -> int:
+        """Seal with the present key what is not; how many pieces of personal data.
+
+        Raises:
+            CommandError: something is sealed with a key that is not there.
+        """
+        from petitions.privacy import keys_in_use, reseal
+
+        done = 0
+        while True:
+            with self.writing() as session:
+                if lost := keys_in_use(session) - set(self.keyring.keys):
+                    raise CommandError(f"{self.settings.keys_file} lacks {', '.join(sorted(lost))}: restore it")
+                count = reseal(session, self.keyring)
+            done += count
+            if not count:
+                return done
 
     def clock(self) -> datetime:
         """Now, aware."""

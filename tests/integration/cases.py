@@ -16,6 +16,7 @@ from petitions.filing import file_petition
 from petitions.intake import Draft
 from petitions.log import PETITIONER, Actor
 from petitions.model import Event, Petition
+from petitions.privacy import Keyring
 from petitions.rules import Rules
 from petitions.triage import Level, Priority, Route
 from storage import begin_writing
@@ -26,6 +27,7 @@ HALL = "光明街道群众诉求服务大厅"
 OTHER_HALL = "公明街道群众诉求服务大厅"
 STATION = "碧眼社区群众诉求服务大厅"
 OTHER_STATION = "白花社区群众诉求服务大厅"
+KEYRING = Keyring("k1", {"k1": b"1" * 32})
 LEVELS: dict[str, Level] = {DISTRICT: "1", HALL: "6", OTHER_HALL: "6", STATION: "N", OTHER_STATION: "N"}
 ACCEPTED = {"is_solved": True, "speed": 5, "result": 4, "service": 5, "feedback": 3}
 REFUSED = ACCEPTED | {"is_solved": False, "result": 1}
@@ -72,6 +74,7 @@ def file_case(
         conversation="conversation-1",
         channel=channel,
         secret=b"0" * 32,
+        keyring=KEYRING,
         now=now,
         rules=rules,
     )

@@ -12,9 +12,10 @@ from petitions.cases import act
 from petitions.filing import ticket_of
 from petitions.log import replay, snapshot_of, verify
 from petitions.model import Petition
+from petitions.privacy import unseal
 from petitions.ticking import tick
 from suqiutong.database import current, downgrade, make_engine, newest, upgrade
-from tests.integration.cases import NOW, STATION, file_case, person, run_and_kill
+from tests.integration.cases import KEYRING, NOW, STATION, file_case, person, run_and_kill
 
 BEFORE = "0003"
 FILED = [
@@ -67,6 +68,12 @@ def test_the_way_back_keeps_events_and_their_reasons(old: Engine) -> None:
     upgrade(old)
     with Session(old) as session:
         file_case(session)
+        session.commit()
+    with pytest.raises(RuntimeError, match="unseal"):
+        downgrade(old, BEFORE)
+    assert current(old) == newest()
+    with Session(old) as session:
+        assert unseal(session, KEYRING) == 2
         session.commit()
     downgrade(old, BEFORE)
     with old.connect() as connection:

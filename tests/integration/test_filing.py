@@ -19,10 +19,12 @@ from petitions.errors import PetitionError
 from petitions.filing import Filed, file_petition, find_ticket, state_label, ticket_of
 from petitions.intake import Draft
 from petitions.model import Event, Petition, Petitioner
+from petitions.privacy import masked
 from petitions.triage import triage
 from storage import Base
 from suqiutong.database import downgrade, upgrade
 from suqiutong.staff import Staff
+from tests.integration.cases import KEYRING
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -32,7 +34,17 @@ DRAFT = Draft(
 )
 # Models of the other packages, whose tables the same migrations make.
 OTHERS = (ChatMessage, Staff, UnansweredQuestion)
-OWN_TABLES = {"petitioner", "petition", "running_clock", "event", "event_private", "event_seal"}
+OWN_TABLES = {
+    "petitioner",
+    "personal",
+    "petition",
+    "running_clock",
+    "event",
+    "event_private",
+    "event_seal",
+    "outbox_message",
+    "notice",
+}
 
 
 def file(session: Session, form_key: str = "form-1", draft: Draft = DRAFT, now: datetime = NOW) -> Filed:
@@ -44,6 +56,7 @@ def file(session: Session, form_key: str = "form-1", draft: Draft = DRAFT, now: 
         conversation="conversation-1",
         channel="web",
         secret=SECRET,
+        keyring=KEYRING,
         now=now,
     )
 
@@ -65,7 +78,7 @@ def test_a_filed_petition_is_kept_with_its_petitioner_clocks_and_first_event(eng
     with Session(engine) as session:
         petition = session.scalars(select(Petition)).one()
         assert (petition.number, petition.matter, petition.state) == (filed.number, "楼下垃圾三天没人清", "received")
-        assert (petition.petitioner.name, petition.petitioner.phone) == ("陈", "13800138000")
+        assert masked(KEYRING, petition.petitioner) == {"name": "**", "phone": "138****8000"}
         assert petition.filed_at == NOW
         assert petition.filed_at.tzinfo is UTC
         assert [step.state_to for step in petition.events] == ["received"]
@@ -140,7 +153,8 @@ def test_an_anonymous_petition_has_no_name(engine: Engine) -> None:
     with Session(engine) as session:
         file(session, draft=replace(DRAFT, is_anonymous=True))
         petitioner = session.scalars(select(Petitioner)).one()
-        assert (petitioner.name, petitioner.phone, petitioner.is_anonymous) == (None, None, True)
+        assert petitioner.is_anonymous
+        assert petitioner.personal == []
 
 
 def test_an_accusation_is_restricted(engine: Engine) -> None:

@@ -58,6 +58,7 @@ def put_into(session: Session, petition: Petition, state: str, row: Transition) 
     petition.state = state
     petition.offered_unit, petition.overseer_unit = OTHER_STATION, HALL
     petition.hops = 1 if row.action == "approve_return" and not row.when else 0
+    petition.is_restricted = "restricted" in row.must
     petition.unsatisfied = 2 if "redone" in row.must else 1 if row.to == "supervised" else 0
     for clock in running_clocks(petition):
         petition.clocks.remove(clock)
@@ -116,6 +117,8 @@ def test_a_step_is_refused_to_everybody_else(engine: Engine, state: str, target:
     with Session(engine) as session:
         petition, other = file_case(session), file_case(session, "form-2")
         put_into(session, petition, state, row)
+        # Whoever may not see an accusation is told that there is none: test_visibility.py.
+        petition.is_restricted = False
         entitled = {who for found in LIFECYCLE.rows(state) if found.action == row.action for who in found.who}
         units = (STATION, OTHER_STATION, HALL, DISTRICT, OTHER_HALL, None)
         relations = {STATION: {"own"}, OTHER_STATION: {"offered"}, HALL: {"above", "overseer"}, DISTRICT: {"above"}}

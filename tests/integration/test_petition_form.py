@@ -11,8 +11,10 @@ from sqlalchemy import func, select
 
 from channels.app import create_app
 from jurisdiction import load_jurisdiction
+from language.personal import mask_personal
 from petitions import triage
 from petitions.model import Petition
+from petitions.privacy import masked
 from tests.unit.channels.fakes import NOW, FakeRasa, FakeServices, FakeSettings
 
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
@@ -96,11 +98,11 @@ def test_a_petition_is_reviewed_and_filed_once():
     run(scenario, services)
     with services.sessions() as session:
         petition = session.scalars(select(Petition)).one()
-        assert petition.matter == FIELDS["matter"]
-        assert petition.place == FIELDS["place"]
+        assert petition.matter == mask_personal(FIELDS["matter"])
+        assert petition.place == mask_personal(FIELDS["place"])
         assert petition.occurred == FIELDS["occurred"]
         assert petition.channel == "form"
-        assert (petition.petitioner.name, petition.petitioner.phone) == ("李女士", "13800138000")
+        assert masked(services.keyring, petition.petitioner) == {"name": "李**", "phone": "138****8000"}
         assert petition.filed_at == NOW
 
 
@@ -114,7 +116,7 @@ def test_an_anonymous_petition_names_nobody():
     run(scenario, services)
     with services.sessions() as session:
         petitioner = session.scalars(select(Petition)).one().petitioner
-        assert (petitioner.is_anonymous, petitioner.name, petitioner.phone) == (True, None, None)
+        assert (petitioner.is_anonymous, masked(services.keyring, petitioner)) == (True, {})
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from petitions.clocks import SHANGHAI
+from petitions.log import SYSTEM
 from petitions.model import Petition
 from petitions.rates import Rates, Share, rates
 from petitions.ticking import tick
@@ -60,7 +61,7 @@ def worked(engine: Engine) -> Engine:
 
 def all_of(engine: Engine, since: datetime = MARCH, until: datetime = MARCH + 365 * DAY) -> Rates:
     with Session(engine) as session:
-        (found,) = rates(session, since=since, until=until)
+        (found,) = rates(session, actor=SYSTEM, since=since, until=until)
         return found
 
 
@@ -78,7 +79,9 @@ def test_the_rates_of_all(worked: Engine) -> None:
 
 def test_the_rates_by_unit(worked: Engine) -> None:
     with Session(worked) as session:
-        found = {group.group["unit"]: group for group in rates(session, since=MARCH, until=APRIL, by=["unit"])}
+        found = {
+            group.group["unit"]: group for group in rates(session, actor=SYSTEM, since=MARCH, until=APRIL, by=["unit"])
+        }
     assert set(found) == {STATION, HALL}
     assert (found[STATION].filed, found[HALL].filed) == (3, 1)
     assert found[STATION].satisfaction == Share(1, 1)
@@ -90,7 +93,9 @@ def test_the_rates_by_unit(worked: Engine) -> None:
 
 def test_the_rates_by_several_dimensions_are_parts_of_the_whole(worked: Engine) -> None:
     with Session(worked) as session:
-        groups = rates(session, since=MARCH, until=MARCH + 365 * DAY, by=["month", "category", "community"])
+        groups = rates(
+            session, actor=SYSTEM, since=MARCH, until=MARCH + 365 * DAY, by=["month", "category", "community"]
+        )
     assert [group.group["month"] for group in groups] == ["2026-03", "2026-05"]
     assert {group.group["category"] for group in groups} == {"城乡建设"}
     assert {group.group["community"] for group in groups} == {"碧眼"}
@@ -103,7 +108,7 @@ def test_the_rates_by_several_dimensions_are_parts_of_the_whole(worked: Engine) 
 def test_a_moment_counts_in_one_stretch_only(worked: Engine) -> None:
     assert all_of(worked, START, START + timedelta(microseconds=1)).filed == 4
     with Session(worked) as session:
-        assert rates(session, since=MARCH, until=START) == []
+        assert rates(session, actor=SYSTEM, since=MARCH, until=START) == []
 
 
 def test_rates_come_from_events_and_from_nothing_else(worked: Engine) -> None:
@@ -119,5 +124,7 @@ def test_accusations_can_be_left_out(worked: Engine) -> None:
         session.execute(update(Petition).where(Petition.form_key == "good").values(is_restricted=True))
         session.commit()
         span = {"since": MARCH, "until": MARCH + 365 * DAY}
-        (without,), (only,) = (rates(session, **span, is_restricted=restricted) for restricted in (False, True))
+        (without,), (only,) = (
+            rates(session, actor=SYSTEM, **span, is_restricted=restricted) for restricted in (False, True)
+        )
     assert (without.filed, only.filed) == (3, 1)

@@ -14,8 +14,8 @@ from actions.ticket import ReadReference, ShowTicket
 from jurisdiction import load_jurisdiction
 from knowledge import Context, Reply
 from language.danger import find_danger, is_harmless
-from petitions import triage
-from tests.unit.channels.fakes import ANSWER, NOW, memory_sessions
+from petitions import Keyring, triage
+from tests.unit.channels.fakes import ANSWER, KEYRING, NOW, memory_sessions
 
 CITATION = ANSWER["citations"][0]
 KNOWN = "招聘会"
@@ -50,6 +50,7 @@ class FakeServices:
     sessions: Any = field(default_factory=memory_sessions)
     secret: bytes = b"a secret of thirty-two bytes long"
     unanswered: list[tuple[str, str]] = field(default_factory=list)
+    keyring: Keyring = KEYRING
 
     def clock(self):
         return NOW

@@ -12,10 +12,12 @@ from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import StaticPool
 
 from channels import store  # noqa: F401 - its table belongs to the schema
+from petitions import Keyring
 from storage import Base
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 OPERATOR_TOKEN = "operator-token"
+KEYRING = Keyring("k1", {"k1": b"1" * 32})
 
 QUOTE = "全年举办各类招聘会23场，提供岗位8,412个，达成就业意向2,306人次。"
 ANSWER = {
@@ -139,6 +141,7 @@ class FakeServices:
     knowledge: FakeKnowledge | None = field(default_factory=FakeKnowledge)
     sessions: Any = field(default_factory=memory_sessions)
     secret: bytes = b"a secret of thirty-two bytes long"
+    keyring: Keyring = KEYRING
 
     def clock(self) -> datetime:
         return NOW

@@ -254,3 +254,24 @@ def test_reading_a_message_twice_is_reading_it_once(text: str) -> None:
 )
 def test_any_message_can_be_read(text: str, requested: str | None) -> None:
     assert read(FULL, text, requested).matter
+
+
+def test_a_titled_name_with_its_number_right_behind_it_is_kept() -> None:
+    draft = read(Draft(), "王先生13600001111，碧眼垃圾没人收")
+    assert (draft.name, draft.phone, draft.matter) == ("王先生", "13600001111", "碧眼垃圾没人收")
+    assert read(NOISE, "王先生13600001111", "contact").name == "王先生"
+
+
+@pytest.mark.parametrize("text", ["都行", "方便", "应该", "尽快"])
+def test_a_short_word_is_no_name(text: str) -> None:
+    assert read(NOISE, text, "contact").name is None
+
+
+@pytest.mark.parametrize("text", ["好的谢谢", "嗯嗯", "快点吧"])
+def test_a_short_word_is_no_place(text: str) -> None:
+    assert read(NOISE, text, "place").place is None
+
+
+@pytest.mark.parametrize("text", ["登记成咨询", "帮我登记成投诉吧", "那就按求助办理"])
+def test_the_kind_of_ticket_alone_is_no_matter(text: str) -> None:
+    assert read(Draft(), text).matter is None

@@ -1,0 +1,227 @@
+"""What must be told: written in the transaction of the event that causes it, delivered at least once, read once.
+
+A message is a row with a unique key. It is taken (so that two workers do not send it at once), sent outside any
+transaction, and then marked. Whoever is killed in between leaves it to be sent again with the same key, by which the
+reader's side knows the second from the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy.orm import Session
+
+from petitions.data import load
+from petitions.lifecycle import own_lifecycle
+from petitions.model import Event, Notice, OutboxMessage, Petition
+from storage import begin_writing
+
+_RULES = Path(__file__).with_name("outbox.yml")
+_CHANGED = "changed"
+PENDING, SENT, DEAD, WITHHELD = "pending", "sent", "dead", "withheld"
+
+To = Literal["petitioner", "unit", "offered", "overseer"]
+
+
+class DeliveryError(Exception):
+    """A message could not be delivered; `is_final` when trying again is of no use."""
+
+    def __init__(self, code: str, *, is_final: bool = False) -> None:
+        self.code = code
+        self.is_final = is_final
+        super().__init__(code)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Telling(_Strict):
+    """After which actions who is told what."""
+
+    after: tuple[str, ...] = Field(min_length=1)
+    to: tuple[To, ...] = Field(min_length=1)
+    kind: str
+
+
+class OutboxRules(_Strict):
+    """The rules of outbox.yml."""
+
+    as_of: date
+    tell: tuple[Telling, ...]
+    texts: Mapping[str, str]
+    retry_minutes: tuple[int, ...] = Field(min_length=1)
+    lease_minutes: int
+    kept_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message as it is delivered: `recipient` is a unit, or the conversation of the petitioner."""
+
+    key: str
+    kind: str
+    to: str
+    recipient: str
+    number: str
+    text: str
+
+    def to_json(self) -> dict[str, str]:
+        """All of it as JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+Send = Callable[[Letter], None]
+
+
+@cache
+def own_outbox() -> OutboxRules:
+    """The rules beside the code."""
+    return load(_RULES, OutboxRules)
+
+
+def tell(session: Session, petition: Petition, event: Event) -> None:
+    """Write down who has to be told of this event, in the transaction that writes the event."""
+    for telling in own_outbox().tell:
+        is_meant = event.action in telling.after or (
+            _CHANGED in telling.after
+            and event.state_from is not None
+            and event.state_from != event.state_to
+            and not _is_told_otherwise(event.action)
+        )
+        for to in telling.to if is_meant else ():
+            unit = {"unit": petition.unit, "offered": petition.offered_unit, "overseer": petition.overseer_unit}.get(to)
+            if to == "petitioner" or unit:
+                session.add(
+                    OutboxMessage(
+                        key=f"{petition.id}-{event.number}-{to}",
+                        petition_id=petition.id,
+                        kind=telling.kind,
+                        to=to,
+                        unit=unit,
+                        payload={"state": event.state_to},
+                        state=PENDING,
+                        attempts=0,
+                        created_at=event.at,
+                        next_at=event.at,
+                    )
+                )
+
+
+def take(session: Session, *, now: datetime) -> OutboxMessage | None:
+    """The next message that is due, taken for the time of a lease; None when nothing is due.
+
+    Args:
+        session: At the start of a transaction; the caller commits before it sends.
+        now: Aware.
+    """
+    begin_writing(session)
+    is_due = (OutboxMessage.state == PENDING, OutboxMessage.next_at <= now)
+    # What took its sender down at every attempt is given up too.
+    is_spent = OutboxMessage.attempts > len(own_outbox().retry_minutes)
+    session.execute(update(OutboxMessage).where(*is_due, is_spent).values(state=DEAD, problem="killed"))
+    message = session.scalar(
+        select(OutboxMessage)
+        .where(*is_due)
+        .order_by(OutboxMessage.next_at, OutboxMessage.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    if message is not None:
+        message.attempts += 1
+        message.next_at = now + timedelta(minutes=own_outbox().lease_minutes)
+        session.flush()
+    return message
+
+
+def mark(session: Session, message_id: int, attempt: int, problem: DeliveryError | None, *, now: datetime) -> str:
+    """Write down how an attempt ended; the state of the message.
+
+    An attempt whose lease ran out changes nothing of the one that came after it, unless it succeeded.
+    """
+    begin_writing(session)
+    message = session.get_one(OutboxMessage, message_id, with_for_update=True, populate_existing=True)
+    waits = own_outbox().retry_minutes
+    if problem is None:
+        message.state, message.sent_at, message.problem = SENT, now, None
+    elif message.attempts == attempt and message.state == PENDING:
+        message.problem = problem.code
+        if problem.is_final or attempt > len(waits):
+            message.state = DEAD
+        else:
+            message.next_at = now + timedelta(minutes=waits[attempt - 1])
+    session.flush()
+    return message.state
+
+
+def letter_of(message: OutboxMessage, petition: Petition) -> Letter:
+    """The message as it is delivered. It tells nothing personal: who may read more looks the ticket up."""
+    label = own_lifecycle().states[message.payload["state"]].label
+    text = own_outbox().texts[message.kind].format(number=petition.number, label=label)
+    recipient = message.unit or petition.conversation
+    return Letter(message.key, message.kind, message.to, recipient, str(petition.number), text)
+
+
+def withhold(session: Session, message: OutboxMessage) -> None:
+    """Never deliver it: whom it was for may not see the petition any more, or cannot be reached."""
+    message.state = WITHHELD
+    session.flush()
+
+
+def put_into_inbox(session: Session, letter: Letter, *, now: datetime) -> bool:
+    """Lay a letter into its reader's inbox, once for its key; whether it was not there yet."""
+    begin_writing(session)
+    if session.scalar(select(Notice.id).where(Notice.key == letter.key)) is not None:
+        return False
+    session.add(
+        Notice(
+            key=letter.key,
+            to=letter.to,
+            recipient=letter.recipient,
+            number=letter.number,
+            text=letter.text,
+            created_at=now,
+        )
+    )
+    session.flush()
+    return True
+
+
+def dead_letters(session: Session, *, limit: int = 200) -> Sequence[OutboxMessage]:
+    """Messages that were given up, oldest first."""
+    return session.scalars(
+        select(OutboxMessage).where(OutboxMessage.state == DEAD).order_by(OutboxMessage.id).limit(limit)
+    ).all()
+
+
+def retry_dead(session: Session, ids: Sequence[int] = (), *, now: datetime) -> int:
+    """Try dead letters again from the start, all or those of these ids; how many."""
+    begin_writing(session)
+    statement = update(OutboxMessage).where(OutboxMessage.state == DEAD)
+    if ids:
+        statement = statement.where(OutboxMessage.id.in_(ids))
+    return _count(session.execute(statement.values(state=PENDING, attempts=0, next_at=now)))
+
+
+def purge_outbox(session: Session, *, now: datetime) -> int:
+    """Delete what was delivered long ago; how many messages."""
+    begin_writing(session)
+    before = now - timedelta(days=own_outbox().kept_days)
+    session.execute(delete(Notice).where(Notice.created_at < before))
+    old = OutboxMessage.created_at < before
+    return _count(session.execute(delete(OutboxMessage).where(OutboxMessage.state.in_((SENT, WITHHELD)), old)))
+
+
+def _is_told_otherwise(action: str) -> bool:
+    return any(action in telling.after and "petitioner" in telling.to for telling in own_outbox().tell)
+
+
+def _count(result: Any) -> int:  # noqa: ANN401 - execute() is typed for queries
+    return result.rowcount if isinstance(result, CursorResult) else 0

@@ -1,0 +1,1 @@
+"""Written petitions with their categories, and the training of the category model on them."""

@@ -1,0 +1,64 @@
+"""Who may see which petition: the one rule for every listing, count, rate and search.
+
+What is no accusation may be seen by all who work here. An accusation is seen by those who handle it (the responsible
+unit and those above it, the unit it is offered to, the one that oversees it), and never by the accused unit or by a
+unit below that. To everybody else it does not exist.
+
+Source: 信访工作条例 art. 30.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, and_, or_, true
+
+from petitions.log import Actor
+from petitions.model import Petition
+from petitions.network import Network, own_network
+
+# Somebody who has proved nothing.
+STRANGER = Actor("stranger", "stranger")
+
+
+def visible_to(actor: Actor, network: Network | None = None) -> ColumnElement[bool]:
+    """The condition on `Petition` that holds for what this actor may see.
+
+    Args:
+        actor: Who looks. The machine itself (`system`) sees all; whoever works for no unit sees no accusation.
+        network: Another network than the jurisdiction's.
+    """
+    if actor.role == "system":
+        return true()
+    is_open = Petition.is_restricted.is_(False)
+    if actor.role == "petitioner" or actor.unit is None:
+        return is_open
+    network = network or own_network()
+    unit = actor.unit
+    handled = or_(
+        Petition.unit.in_([unit, *network.below(unit)]), Petition.offered_unit == unit, Petition.overseer_unit == unit
+    )
+    not_accused = or_(Petition.accused_unit.is_(None), Petition.accused_unit.not_in([unit, *network.above(unit)]))
+    return or_(is_open, and_(handled, not_accused))
+
+
+def may_see(petition: Petition, actor: Actor, network: Network) -> bool:
+    """Whether this actor may see this petition; the same rule, for one that is at hand.
+
+    A `petitioner` has proved that this petition is theirs.
+    """
+    if actor.role in {"system", "petitioner"}:
+        return True
+    if not petition.is_restricted:
+        return True
+    if actor.unit is None or is_accused(petition, actor.unit, network):
+        return False
+    return handles(petition, actor.unit, network)
+
+
+def handles(petition: Petition, unit: str, network: Network) -> bool:
+    """Whether the unit is responsible, stands above the one that is, is offered the petition, or oversees it."""
+    return unit in {petition.unit, petition.offered_unit, petition.overseer_unit, *network.above(petition.unit)}
+
+
+def is_accused(petition: Petition, unit: str, network: Network) -> bool:
+    """Whether the petition accuses this unit or one above it."""
+    return petition.accused_unit in {unit, *network.above(unit)}

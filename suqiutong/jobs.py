@@ -1,0 +1,144 @@
+"""What the worker does on schedule; each job may run twice at once or after an outage, and does nothing twice."""
+
+# ruff: noqa: PLC0415 - each job imports what it alone needs
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import httpx
+
+from petitions.log import Actor
+from petitions.outbox import (
+    DeliveryError,
+    Letter,
+    Send,
+    letter_of,
+    mark,
+    purge_outbox,
+    put_into_inbox,
+    take,
+    withhold,
+)
+from petitions.rules import own_rules
+from petitions.ticking import Ticked
+from petitions.visibility import may_see
+from suqiutong.wiring import Services
+
+logger = logging.getLogger(__name__)
+TIMEOUT_SECONDS = 10.0
+
+
+def tick(services: Services) -> Ticked:
+    """Write what the clocks are due to say, and seal the log."""
+    from petitions import log, ticking
+
+    now = services.clock()
+    done = Ticked()
+    while True:
+        with services.writing() as session:
+            one = ticking.tick(session, now)
+        done = Ticked(*(getattr(done, name) + getattr(one, name) for name in Ticked.__slots__))
+        if not one.looked_at:
+            break
+    with services.writing() as session:
+        log.seal(session, now=now)
+    return done
+
+
+def recompute(services: Services) -> int:
+    """Compute provisional due times anew; how many changed."""
+    from petitions.ticking import recompute_provisional
+
+    with services.writing() as session:
+        return recompute_provisional(session, now=services.clock())
+
+
+def clean(services: Services) -> int:
+    """Delete what is kept longer than it may be: questions, personal data, delivered messages; how much."""
+    from knowledge.unanswered import RETENTION, purge_unanswered
+    from petitions.privacy import purge
+
+    now = services.clock()
+    with services.writing() as session:
+        done = purge_unanswered(session, now - RETENTION)
+    with services.writing() as session:
+        done += purge_outbox(session, now=now)
+    while True:
+        with services.writing() as session:
+            count = purge(session, now=now)
+        done += count
+        if not count:
+            return done
+
+
+def deliver(services: Services, send: Send | None = None) -> dict[str, int]:
+    """Deliver every message that is due; how many ended in which state."""
+    send = send or sender(services)
+    ended: dict[str, int] = {}
+    while state := _deliver_one(services, send):
+        ended[state] = ended.get(state, 0) + 1
+    return ended
+
+
+def sender(services: Services) -> Send:
+    """Where letters go: to the address in the settings, otherwise into the inboxes of the product."""
+
+    def to_inbox(letter: Letter) -> None:
+        with services.writing() as session:
+            put_into_inbox(session, letter, now=services.clock())
+
+    def to_address(letter: Letter) -> None:
+        try:
+            reply = httpx.post(
+                services.settings.notify_url,
+                json=letter.to_json(),
+                headers={"Idempotency-Key": letter.key},
+                timeout=TIMEOUT_SECONDS,
+            )
+        except httpx.HTTPError as error:
+            raise DeliveryError(type(error).__name__) from error
+        if reply.is_success:
+            return
+        is_final = reply.is_client_error and reply.status_code not in {408, 409, 425, 429}
+        raise DeliveryError(f"status_{reply.status_code}", is_final=is_final)
+
+    return to_address if services.settings.notify_url else to_inbox
+
+
+def _deliver_one(services: Services, send: Send) -> str | None:
+    with services.writing() as session:
+        message = take(session, now=services.clock())
+        if message is None:
+            return None
+        petition = message.petition
+        reader = Actor("outbox", "petitioner" if message.unit is None else "operator", message.unit)
+        letter = letter_of(message, petition)
+        # Whoever has become the accused meanwhile is not told; a form leaves no conversation to answer into.
+        is_lost = not letter.recipient and not services.settings.notify_url
+        if is_lost or not may_see(petition, reader, own_rules().network):
+            withhold(session, message)
+            return message.state
+        message_id, attempt = message.id, message.attempts
+    problem: DeliveryError | None = None
+    try:
+        send(letter)
+    except DeliveryError as error:
+        problem = error
+    except Exception as error:  # noqa: BLE001 - one letter must not stop the others; its text may be personal
+        problem = DeliveryError(type(error).__name__)
+    with services.writing() as session:
+        state = mark(session, message_id, attempt, problem, now=services.clock())
+    if problem is not None:
+        logger.warning(
+            "delivery_failed key=%s attempt=%d problem=%s state=%s", letter.key, attempt, problem.code, state
+        )
+    return state if problem is None or state == "dead" else "failed"
+
+
+JOBS: dict[str, Callable[[Services], object]] = {
+    "deliver": deliver,
+    "tick": tick,
+    "recompute": recompute,
+    "clean": clean,
+}

@@ -1,0 +1,69 @@
+"""The worker: Huey runs the jobs on schedule, in one process beside the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from huey import Huey, RedisHuey, SqliteHuey, crontab
+from huey.exceptions import ConfigurationError
+
+from suqiutong.errors import CommandError
+from suqiutong.jobs import JOBS
+from suqiutong.settings import Settings
+from suqiutong.wiring import Services
+
+logger = logging.getLogger(__name__)
+
+# In UTC: the nights of Shanghai begin at 16.
+SCHEDULE: dict[str, Callable[..., bool]] = {
+    "deliver": crontab(),
+    "tick": crontab(),
+    "recompute": crontab(hour="19", minute="10"),
+    "clean": crontab(hour="19", minute="40"),
+}
+
+
+def make_queue(settings: Settings) -> Huey:
+    """Where Huey keeps its tasks: a file in the data folder, or Redis.
+
+    Raises:
+        CommandError: Redis is set but its package is not installed.
+    """
+    if not settings.queue_url:
+        settings.data_folder.mkdir(parents=True, exist_ok=True)
+        return SqliteHuey("suqiutong", filename=str(settings.data_folder / "queue.db"), utc=True, results=False)
+    try:
+        return RedisHuey("suqiutong", url=settings.queue_url, utc=True, results=False)
+    except ConfigurationError as error:
+        raise CommandError("SUQIUTONG_QUEUE_URL: install the package redis") from error
+
+
+def add_jobs(queue: Huey, services: Services) -> dict[str, Any]:
+    """Give the queue every job of the schedule; the tasks by name."""
+    return {
+        name: queue.periodic_task(when, name=name, expires=600)(_guarded(name, services))
+        for name, when in SCHEDULE.items()
+    }
+
+
+def run_worker(services: Services) -> None:
+    """Work until told to stop; what was due while nobody worked is done first."""
+    queue = make_queue(services.settings)
+    tasks = add_jobs(queue, services)
+    for task in tasks.values():
+        task()
+    queue.create_consumer(workers=1, worker_type="thread", periodic=True).run()
+
+
+def _guarded(name: str, services: Services) -> Callable[[], None]:
+    def run() -> None:
+        try:
+            done = JOBS[name](services)
+        except Exception as error:  # noqa: BLE001 - its text may hold personal data; the next run tries again
+            logger.error("job_failed job=%s error=%s", name, type(error).__name__)
+        else:
+            logger.info("job_done job=%s done=%s", name, done)
+
+    return run
