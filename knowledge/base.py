@@ -20,7 +20,7 @@ from knowledge.errors import KnowledgeError
 from knowledge.facts import Fact, facts_of_clause
 from knowledge.known import Known, Memory, tie, written_questions
 from knowledge.question import Lexicon
-from knowledge.shipped import encode_questions
+from knowledge.shipped import encode_shipped
 from language.normalise import normalise
 from language.pipeline import NAME_LABELS
 from language.vectors import Encoder, Vectors
@@ -115,8 +115,8 @@ class Index:
         Args:
             clauses: In the order of the documents.
             lexicon: Cuts words; the same as at build time.
-            vectors: `clauses` and `sentences`, one row a clause, `words`, one row a word of `vocabulary_of`, and
-                `known`, one row a known question.
+            vectors: `clauses` and `sentences`, one row a clause, `words`, one row a word of `vocabulary_of`,
+                `known`, one row a known question, and `asked`, one row a word of `asked_words`.
             known: Written questions about these clauses.
         """
         self.clauses = clauses
@@ -125,6 +125,7 @@ class Index:
         self.memory = Memory(known, vectors["known"])
         self.vocabulary = vocabulary_of(clauses, lexicon)
         self._number = {word: i for i, word in enumerate(self.vocabulary)}
+        self._asked = {word: i for i, word in enumerate(asked_words(known, self.vocabulary))}
         passages = {text: self._passage(text) for clause in clauses for text in _texts(clause)}
         self.passages = [passages[clause.text] for clause in clauses]
         self.sentences = [passages[clause.sentence] for clause in clauses]
@@ -147,11 +148,13 @@ class Index:
         """Read documents into an index; encodes every clause, sentence, word and written question once."""
         clauses = clauses_of(documents, pipeline)
         known = tie(written_questions(), clauses, lexicon)
+        vocabulary = vocabulary_of(clauses, lexicon)
         vectors = {
             "clauses": encoder.encode([normalise(clause.text) for clause in clauses]),
             "sentences": encoder.encode([normalise(clause.sentence) for clause in clauses]),
-            "words": encoder.encode(vocabulary_of(clauses, lexicon)),
-            "known": encode_questions([one.core for one in known], encoder),
+            "words": encoder.encode(vocabulary),
+            "known": encode_shipped([one.core for one in known], encoder),
+            "asked": encode_shipped(asked_words(known, vocabulary), encoder),
         }
         return cls(clauses, lexicon, vectors, known)
 
@@ -173,8 +176,10 @@ class Index:
             clauses = [_clause(row) for row in _rows(folder / "clauses.json")]
             known = [_known(row) for row in _rows(folder / "known.json")]
             with (folder / "vectors.npz").open("rb") as stored, np.load(stored) as file:
-                vectors = {name: file[name] for name in ("clauses", "sentences", "words", "known")}
-            sizes = [len(clauses), len(clauses), len(vocabulary_of(clauses, lexicon)), len(known)]
+                vectors = {name: file[name] for name in ("clauses", "sentences", "words", "known", "asked")}
+            vocabulary = vocabulary_of(clauses, lexicon)
+            asked = asked_words(known, vocabulary)
+            sizes = [len(clauses), len(clauses), len(vocabulary), len(known), len(asked)]
             if not clauses or [len(rows) for rows in vectors.values()] != sizes:
                 raise ValueError("files of two builds")
             return cls(clauses, lexicon, vectors, known)
@@ -203,9 +208,12 @@ class Index:
         return self._nothing
 
     def vector_of(self, word: str) -> Vectors | None:
-        """The vector of a word of the documents; None for any other."""
-        number = self._number.get(word)
-        return None if number is None else self.vectors["words"][number]
+        """The vector of a word of the documents or of the known questions; None for any other."""
+        for name, numbers in (("words", self._number), ("asked", self._asked)):
+            if word in numbers:
+                vector: Vectors = self.vectors[name][numbers[word]]
+                return vector
+        return None
 
     def rarity(self, word: str) -> float:
         """How telling a word is: 0 for one in every clause, 1 for one in none or in a single one."""
@@ -244,6 +252,11 @@ def vocabulary_of(clauses: Sequence[Clause], lexicon: Lexicon) -> list[str]:
     """All words of clauses and headings, sorted."""
     texts = {text for clause in clauses for text in _texts(clause)}
     return sorted({word for text in texts for word in lexicon.words(normalise(text))})
+
+
+def asked_words(known: Sequence[Known], vocabulary: Sequence[str]) -> list[str]:
+    """Words of the known questions that are not in the vocabulary, sorted."""
+    return sorted({word for one in known for word in one.terms}.difference(vocabulary))
 
 
 def _texts(clause: Clause) -> tuple[str, str, str]:

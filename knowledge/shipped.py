@@ -1,4 +1,4 @@
-"""Vectors of the written questions, shipped so that a build need not make them anew: it would take minutes."""
+"""Vectors of the written questions and their words, shipped: to make them anew in a build would take minutes."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ _FILE = Path(__file__).with_name("training") / "vectors.npz"
 _STEPS = 127
 
 
-def encode_questions(cores: Sequence[str], encoder: Encoder, path: Path = _FILE) -> Vectors:
-    """One row a question, of unit length; those that are not shipped are encoded. Shape (n, 384)."""
+def encode_shipped(texts: Sequence[str], encoder: Encoder, path: Path = _FILE) -> Vectors:
+    """One row a text, of unit length; those that are not shipped are encoded. Shape (n, 384)."""
     with path.open("rb") as stored, np.load(stored) as file:
         numbers, rows = file["keys"].tolist(), file["rows"]
     shipped: dict[int, Vectors] = dict(zip(numbers, rows.astype(np.float32), strict=True))
-    keys = {core: _key(core) for core in cores}
-    missing = [core for core, key in keys.items() if key not in shipped]
+    keys = {text: _key(text) for text in texts}
+    missing = [text for text, key in keys.items() if key not in shipped]
     if missing:
-        shipped |= zip((keys[core] for core in missing), encoder.encode(missing), strict=True)
-    found = [shipped[keys[core]] for core in cores]
+        shipped |= zip((keys[text] for text in missing), encoder.encode(missing), strict=True)
+    found = [shipped[keys[text]] for text in texts]
     vectors = np.stack(found) if found else np.zeros((0, rows.shape[1]), dtype=np.float32)
     whole: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return whole
 
 
-def ship(cores: Sequence[str], vectors: Vectors, path: Path = _FILE) -> None:
-    """Write the vectors, one row a question."""
+def ship(texts: Sequence[str], vectors: Vectors, path: Path = _FILE) -> None:
+    """Write the vectors, one row a text."""
     largest = np.abs(vectors).max(axis=1, keepdims=True)
     rows = np.rint(vectors / largest * _STEPS).astype(np.int8)
-    keys = np.array([_key(core) for core in cores], dtype=np.uint64)
+    keys = np.array([_key(text) for text in texts], dtype=np.uint64)
     order = np.argsort(keys)
     np.savez_compressed(path, allow_pickle=False, keys=keys[order], rows=rows[order])
 
 
-def _key(core: str) -> int:
-    return int.from_bytes(sha256(core.encode()).digest()[:8])
+def _key(text: str) -> int:
+    return int.from_bytes(sha256(text.encode()).digest()[:8])

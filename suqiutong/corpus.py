@@ -10,9 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from knowledge import KnowledgeBase, KnowledgeError, train
 from knowledge.answer import ACCEPT
-from knowledge.base import Index
+from knowledge.base import Index, asked_words
 from knowledge.build import Problem, build, fact_rows, facts_of, problems, read_sources
 from knowledge.builds import SOURCES, Builds
 from knowledge.convert import convert
@@ -184,6 +186,9 @@ def train_verifier(services: Services, report: Callable[[str], None]) -> dict[st
     known, new, _ = train.cross_validate(examples, ACCEPT)
     train.fit(examples).save()
     wording.save()
-    memory = base.index.memory
-    ship([one.core for one in memory.known], base.index.vectors["known"])
+    index = base.index
+    words = asked_words(index.memory.known, index.vocabulary)
+    cores = {one.core: row for one, row in zip(index.memory.known, index.vectors["known"], strict=True)}
+    vectors = cores | dict(zip(words, index.vectors["asked"], strict=True))
+    ship(list(vectors), np.stack(list(vectors.values())))
     return {"known": train.describe(known), "new": train.describe(new)}

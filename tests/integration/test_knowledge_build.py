@@ -12,7 +12,7 @@ import pytest
 
 from jurisdiction import load_jurisdiction
 from knowledge import Context, KnowledgeBase, KnowledgeError, Reply
-from knowledge.base import Index
+from knowledge.base import Index, asked_words
 from knowledge.build import SOURCES, build, fact_rows, facts_of, problems, read_sources
 from knowledge.document import make_document
 from knowledge.question import Lexicon
@@ -269,6 +269,14 @@ def test_what_the_base_before_knows_is_not_encoded_again(built: Path, sources: P
     assert all("15" in text for text in fresh)
     for name, texts in (("clauses", [normalise(one.text) for one in index.clauses]), ("words", index.vocabulary)):
         assert np.allclose(index.vectors[name], SentenceEncoder().encode(texts), atol=1e-4)
+
+
+def test_words_that_were_asked_before_need_no_encoding(base: KnowledgeBase, encoder) -> None:
+    index = base.index
+    words = asked_words(index.memory.known, index.vocabulary)
+    assert len(words) > 1000
+    assert index.vector_of(words[0]) @ encoder.encode(words[:1])[0] > 0.999
+    assert index.vector_of("从没有人问过的词") is None
 
 
 def test_what_another_encoder_saw_is_not_taken_over(built: Path, sources: Path, tmp_path: Path, pipeline) -> None:

@@ -40,6 +40,14 @@ def is_alive(pid):
     return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+def is_dead_soon(pid, seconds=10):
+    """A process that was killed is gone only once the system has come to it."""
+    deadline = time.monotonic() + seconds
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not is_alive(pid)
+
+
 def wait_for(path):
     while not path.exists() or not path.read_text():
         time.sleep(0.05)
@@ -51,7 +59,7 @@ def test_one_that_dies_ends_all_and_is_heard(run, lines, tmp_path):
     assert run({"dies": dies, "stays": python(PARENT, pid)}) == 1
     assert "dies ended by itself (code 7); its last lines:" in lines
     assert lines[-LAST_LINES:] == [f"  line {number}" for number in range(10, 30)]
-    assert not is_alive(int(pid.read_text()))
+    assert is_dead_soon(int(pid.read_text()))
 
 
 def test_one_that_ends_without_error_is_a_failure_too(run, lines):
@@ -70,7 +78,7 @@ def test_a_signal_ends_all_without_error(run, lines, tmp_path, number):
 
     assert run({"stays": python(PARENT, pid)}, stop_once_started) == 0
     assert lines == []
-    assert not is_alive(int(pid.read_text()))
+    assert is_dead_soon(int(pid.read_text()))
     assert signal.getsignal(number) == before
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from knowledge.shipped import encode_questions, ship
+from knowledge.shipped import encode_shipped, ship
 from tests.unit.knowledge.conftest import HashEncoder
 
 
@@ -20,7 +20,7 @@ def test_what_is_shipped_is_read_and_the_rest_encoded(tmp_path: Path) -> None:
             made.extend(texts)
             return super().encode(texts)
 
-    rows = encode_questions(cores, Counting(), path)
+    rows = encode_shipped(cores, Counting(), path)
     assert made == cores[3:]
     assert ((rows * vectors).sum(axis=1) > 0.999).all()
     assert np.allclose(np.linalg.norm(rows, axis=1), 1)
@@ -29,4 +29,4 @@ def test_what_is_shipped_is_read_and_the_rest_encoded(tmp_path: Path) -> None:
 def test_nothing_to_encode_is_nothing(tmp_path: Path) -> None:
     path = tmp_path / "vectors.npz"
     ship(["问"], HashEncoder().encode(["问"]), path)
-    assert encode_questions([], HashEncoder(), path).shape == (0, 384)
+    assert encode_shipped([], HashEncoder(), path).shape == (0, 384)
