@@ -15,7 +15,7 @@ import yaml
 from knowledge.base import Clause, Index
 from knowledge.errors import KnowledgeError
 from knowledge.facts import Fact
-from knowledge.lock import unproved_figures
+from knowledge.lock import unproved_in
 from knowledge.question import Lexicon, Question, parts_of
 from knowledge.spelling import Speller
 from knowledge.verify import Candidate, Verifiers, candidates
@@ -291,8 +291,7 @@ def _asked_facts(question: Question, clause: Clause) -> list[Fact]:
 
 def _is_proved(reply: Reply) -> bool:
     """Whether every number of an answer stands in what it cites; one that does not is kept in and reported."""
-    sources = [str(citation[part]) for citation in reply.citations for part in ("quote", "document", "section")]
-    loose = unproved_figures(reply.text, [*sources, *(fact["period"] for fact in reply.facts)])
+    loose = unproved_in(reply.to_json())
     if loose:
         logger.error("figure_lock_closed figures=%s", len(loose))
     return not loose
