@@ -57,6 +57,9 @@ def machine(new_database: Callable[[], URL]) -> type[RuleBasedStateMachine]:
             self.session = Session(self.engine, expire_on_commit=False)
             self.now = NOW
             self.petitions = [file_case(self.session, f"form-{i}", where=route(first)) for i in range(2)]
+            # Whether a petition comes with its clocks is up to the garbage collector; loaded later, they would begin a
+            # transaction that reads, in which the next step could not write.
+            assert all(map(running_clocks, self.petitions))
             self.session.commit()
 
         @rule(span=SPANS)
