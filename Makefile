@@ -39,4 +39,4 @@ lock: setup ## Pin every package anew.
 	@scripts/lock.sh
 
 clean: ## Remove the environments, the model and the caches; the database, added documents and secrets stay.
-	rm -rf .venv .venv-bot .uv var/models var/knowledge var/knowledge-builds var/log .*_cache
+	rm -rf .venv .venv-bot .uv .node node_modules var/models var/knowledge var/knowledge-builds var/log .*_cache

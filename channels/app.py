@@ -15,9 +15,7 @@ from starlette.exceptions import HTTPException
 
 from channels.assist import assist_router
 from channels.chat import Chat, chat_router
-from channels.errors import ChannelError
 from channels.form import form_router
-from channels.guard import Guard
 from channels.health import health_router
 from channels.metrics import Metrics
 from channels.open311 import open311_router
@@ -25,6 +23,8 @@ from channels.page import page_router
 from channels.rasa import RasaClient
 from channels.render import Pages
 from channels.services import Services
+from web.errors import WebError, http_code
+from web.guard import Guard
 
 
 def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
@@ -58,14 +58,14 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
         await chat.finish()
         await http.aclose()
 
-    def refuse(request: Request, error: ChannelError) -> Response:
+    def refuse(request: Request, error: WebError) -> Response:
         metrics.refusals.labels(error.code).inc()
         if "text/html" in request.headers.get("Accept", ""):
             return pages.response(request, "error.html", {"error": error}, status=error.status, headers=error.headers)
         return JSONResponse(error.to_json(), error.status, error.headers)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Guard, metrics=metrics, refuse=refuse)
+    app.add_middleware(Guard, refuse=refuse, count=metrics.count_request)
     app.include_router(health_router(services, rasa, metrics))
     app.include_router(chat_router(chat))
     app.include_router(assist_router(services))
@@ -74,13 +74,12 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     app.include_router(form_router(services, chat, pages))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
 
-    @app.exception_handler(ChannelError)
-    async def on_channel_error(request: Request, error: ChannelError) -> Response:
+    @app.exception_handler(WebError)
+    async def on_web_error(request: Request, error: WebError) -> Response:
         return refuse(request, error)
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> Response:
-        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "malformed")
-        return refuse(request, ChannelError(code))
+        return refuse(request, WebError(http_code(error.status_code)))
 
     return app

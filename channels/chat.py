@@ -16,7 +16,6 @@ from starlette.concurrency import run_in_threadpool
 
 from channels import store
 from channels.errors import ChannelError
-from channels.limits import RateLimit
 from channels.locks import ConversationLocks
 from channels.metrics import Metrics
 from channels.rasa import RasaClient, RasaError, command
@@ -26,12 +25,12 @@ from channels.texts import load_texts, say
 from channels.tokens import Tokens
 from knowledge import refusal
 from knowledge.lock import unproved_in
+from web.limits import RateLimit
+from web.requests import address_of, read_body
 
 logger = logging.getLogger(__name__)
 
 TEXT_LIMIT = 2_000
-# Each character may take twelve bytes as JSON escapes, beside a token and a message id.
-BODY_LIMIT_BYTES = 32_768
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,64}")
 # Long enough to repeat a request whose reply was lost, or to read the page after it was posted without JavaScript.
 FRESH_SECONDS = 600
@@ -52,20 +51,6 @@ def check_text(typed: str) -> str:
     if len(text) > TEXT_LIMIT:
         raise ChannelError("too_long", limit=TEXT_LIMIT)
     return text
-
-
-async def read_body(request: Request, limit_bytes: int = BODY_LIMIT_BYTES) -> bytes:
-    """The body, read no further than the limit.
-
-    Raises:
-        ChannelError: the body is longer.
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit_bytes:
-            raise ChannelError("too_long", limit=TEXT_LIMIT)
-    return bytes(body)
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -274,11 +259,6 @@ def _settle(answered: asyncio.Future[list[dict[str, Any]]], outcome: list[dict[s
             answered.set_exception(outcome)
     elif not answered.done():
         answered.set_result(outcome)
-
-
-def address_of(request: Request) -> str:
-    """The sender's network address, as the server in front reports it."""
-    return request.client.host if request.client else "unknown"
 
 
 def chat_router(chat: Chat) -> APIRouter:

@@ -1,44 +1,13 @@
-"""What can go wrong at the door, and its one mapping to replies."""
+"""What can go wrong at the residents' door."""
 
 from __future__ import annotations
 
-from channels.texts import say
+from pathlib import Path
 
-STATUS = {
-    "malformed": 400,
-    "unauthorized": 401,
-    "foreign_origin": 403,
-    "not_found": 404,
-    "method_not_allowed": 405,
-    "too_long": 413,
-    "empty": 422,
-    "too_fast": 429,
-    "internal": 500,
-    "understanding_down": 503,
-    "knowledge_down": 503,
-}
+from web.errors import WebError
 
 
-class ChannelError(Exception):
-    """A refusal with a machine code, a Chinese sentence and an HTTP status."""
+class ChannelError(WebError):
+    """A refusal to a resident or a program; the sentences stand in errors.yml."""
 
-    def __init__(self, code: str, *, retry_after_seconds: int | None = None, **fields: object) -> None:
-        super().__init__(code)
-        self.code = code
-        self.status = STATUS[code]
-        self.sentence = say(f"errors.{code}", **fields)
-        self.retry_after_seconds = retry_after_seconds
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Headers that the refusal carries."""
-        headers: dict[str, str] = {}
-        if self.retry_after_seconds is not None:
-            headers["Retry-After"] = str(self.retry_after_seconds)
-        if self.code == "unauthorized":
-            headers["WWW-Authenticate"] = "Bearer"
-        return headers
-
-    def to_json(self) -> dict[str, dict[str, str]]:
-        """The error object of the contract."""
-        return {"error": {"code": self.code, "message": self.sentence}}
+    table = Path(__file__).with_name("errors.yml")

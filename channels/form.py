@@ -13,14 +13,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from channels import filing
-from channels.chat import TEXT_LIMIT, Chat, address_of, danger_message
-from channels.errors import ChannelError
-from channels.page import field, read_form
+from channels.chat import TEXT_LIMIT, Chat, danger_message
 from channels.render import Pages
 from channels.sanitise import strip_hidden
 from channels.services import Services
 from channels.texts import say
 from channels.tokens import Tokens
+from web.errors import WebError
+from web.requests import address_of, field, read_form
 
 FORM_HOURS = 24
 MATTER_LEAST = 4
@@ -83,7 +83,7 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
     def limit_pace(request: Request) -> None:
         wait_seconds = chat.address_limit.take(address_of(request))
         if wait_seconds is not None:
-            raise ChannelError("too_fast", retry_after_seconds=wait_seconds)
+            raise WebError("too_fast", retry_after_seconds=wait_seconds)
 
     def show_form(request: Request, entry: Entry, problems: dict[str, str]) -> Response:
         context = {"entry": entry, "problems": problems, "matter_limit": TEXT_LIMIT}
@@ -151,7 +151,7 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
         # Codes are guessed one number at a time, from many addresses.
         wait_seconds = chat.session_limit.take(f"status {number}")
         if wait_seconds is not None:
-            raise ChannelError("too_fast", retry_after_seconds=wait_seconds)
+            raise WebError("too_fast", retry_after_seconds=wait_seconds)
         ticket = await run_in_threadpool(filing.find, services, number, code)
         if ticket is None:
             return show_status(request, number, problem=say("status.not_found"))

@@ -21,3 +21,7 @@ class Metrics:
         self.understanding_seconds = Histogram(
             "suqiutong_understanding_seconds", "Time Rasa takes for a message.", registry=self.registry
         )
+
+    def count_request(self, route: str, status: str) -> None:
+        """Count one request."""
+        self.requests.labels(route, status).inc()

@@ -26,10 +26,8 @@ from fastapi.responses import JSONResponse, Response
 from lxml import etree
 from starlette.concurrency import run_in_threadpool
 
-from channels.chat import TEXT_LIMIT, read_body
-from channels.errors import ChannelError
+from channels.chat import TEXT_LIMIT
 from channels.form import PHONE, dialled
-from channels.limits import RateLimit
 from channels.sanitise import strip_hidden
 from channels.services import Services
 from petitions import Draft, PetitionError, Route, file_petition, state_label
@@ -37,6 +35,9 @@ from petitions.clocks import SHANGHAI
 from petitions.filed import expected_at, last_changes, list_filed
 from petitions.model import Petition
 from petitions.visibility import STRANGER
+from web.errors import WebError
+from web.limits import RateLimit
+from web.requests import read_body
 
 CHANNEL = "open311"
 ROLE = "open311"
@@ -128,7 +129,7 @@ def open311_router(services: Services) -> APIRouter:
             status = error.status
             text = error.description if isinstance(error, Open311Error) else error.message
             return reply("errors", [{"code": status, "description": text}], form, status)
-        except ChannelError as error:
+        except WebError as error:
             return reply("errors", [{"code": error.status, "description": error.sentence}], form, error.status)
         return reply(root, items, form, 201 if request.method == "POST" else 200)
 
@@ -213,7 +214,7 @@ async def read_fields(request: Request) -> dict[str, str]:
 
     Raises:
         Open311Error: it is no form.
-        ChannelError: it is too large.
+        WebError: it is too large.
     """
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip()
     body = await read_body(request)

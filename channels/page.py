@@ -8,15 +8,14 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
 
 from channels import store
-from channels.chat import MESSAGE_ID, TEXT_LIMIT, Chat, address_of, check_text, read_body
-from channels.errors import ChannelError
-from channels.guard import check_origin
+from channels.chat import MESSAGE_ID, TEXT_LIMIT, Chat, check_text
 from channels.rasa import RasaClient
 from channels.render import LARGE_COOKIE, Pages
 from channels.services import Services
+from web.errors import WebError
+from web.requests import address_of, check_origin, field, read_form, set_cookie
 
 COOKIE = "conversation"
 PAGES = frozenset({"/", "/petition", "/petition/status"})
@@ -28,30 +27,6 @@ class Turn:
 
     text: str
     replies: list[dict[str, Any]]
-
-
-def set_cookie(response: Response, request: Request, name: str, value: str, *, hours: int) -> None:
-    """Give the browser a cookie that scripts cannot read and other sites cannot send."""
-    is_secure = request.url.scheme == "https"
-    response.set_cookie(name, value, max_age=hours * 3600, httponly=True, samesite="lax", secure=is_secure)
-
-
-async def read_form(request: Request) -> FormData:
-    """The fields of a form, no larger than a chat message may be.
-
-    Raises:
-        ChannelError: the form is too large or comes from another site.
-    """
-    check_origin(request)
-    # Starlette parses the body it has read, so the size is checked first.
-    request._body = await read_body(request)
-    return await request.form(max_files=0)
-
-
-def field(form: FormData, name: str) -> str:
-    """A text field of a form; empty when absent."""
-    value = form.get(name, "")
-    return value if isinstance(value, str) else ""
 
 
 def turns_of(services: Services, chat: Chat, conversation: str | None) -> list[Turn]:
@@ -80,7 +55,7 @@ def page_router(services: Services, chat: Chat, rasa: RasaClient, pages: Pages) 
         return chat.tokens.read(request.cookies.get(COOKIE))
 
     async def show(
-        request: Request, *, typed: str = "", message_id: str = "", error: ChannelError | None = None
+        request: Request, *, typed: str = "", message_id: str = "", error: WebError | None = None
     ) -> Response:
         conversation = conversation_of(request)
         context = {
@@ -114,7 +89,7 @@ def page_router(services: Services, chat: Chat, rasa: RasaClient, pages: Pages) 
             replies = await chat.reply(
                 conversation, check_text(typed), address=address_of(request), message_id=message_id
             )
-        except ChannelError as error:
+        except WebError as error:
             if is_script or error.code == "foreign_origin":
                 raise
             return await show(request, typed=typed, message_id=message_id, error=error)

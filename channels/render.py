@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
 from channels.services import Jurisdiction, Phone
 from channels.store import QUERY_CODE
 from channels.texts import load_texts, say
 from petitions import state_label
+from web.templates import Templates
 
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
 _FIGURE = re.compile(r"\d(?:[\d,，.]*\d)?")
@@ -78,25 +78,12 @@ def _number_pattern(number: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\d-]){re.escape(number)}(?![\d-])")
 
 
-class _Environment(Environment):
-    """Looks up `mapping.name` as an entry first, so that a text named like a method of dict is found."""
-
-    def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - Jinja's own signature
-        """An entry of a mapping, otherwise an attribute."""
-        return self.getitem(obj, attribute) if isinstance(obj, Mapping) else super().getattr(obj, attribute)
-
-
 class Pages:
     """The templates with everything they all need."""
 
     def __init__(self, jurisdiction: Jurisdiction) -> None:
         texts = load_texts()
-        self._environment = _Environment(
-            loader=FileSystemLoader(Path(__file__).with_name("templates")),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._environment = Templates(Path(__file__).with_name("templates"))
         self._environment.filters |= {"rich": rich, "marked": marked, "query_code": query_code, "due_words": due_words}
         self._environment.globals |= {
             "texts": texts,

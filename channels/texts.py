@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from web.texts import Texts
+
+_TEXTS = Texts(Path(__file__).with_name("texts.yml"))
+say = _TEXTS.say
 
 
-@cache
 def load_texts() -> Mapping[str, Any]:
     """All interface texts as nested mappings."""
-    loaded: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("texts.yml").read_text(encoding="utf-8"))
-    return loaded
-
-
-def say(key: str, **fields: object) -> str:
-    """The sentence under a dotted key, with its fields filled in.
-
-    Raises:
-        KeyError: there is no such sentence or field.
-    """
-    found: Any = load_texts()
-    for part in key.split("."):
-        found = found[part]
-    return str(found).format(**fields)
+    return _TEXTS.all

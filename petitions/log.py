@@ -42,11 +42,15 @@ _BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something: a name, one of the roles of lifecycle.yml, and the unit they work for."""
+    """Who does something: a name, one of the roles of lifecycle.yml, and the unit they work for.
+
+    One who is confined sees only what their unit and those below it handle (visibility.py): a person at the desk.
+    """
 
     name: str
     role: str
     unit: str | None = None
+    is_confined: bool = False
 
 
 SYSTEM = Actor("system", "system")

@@ -25,6 +25,11 @@ class Network:
     def __init__(self, units: Iterable[Unit]) -> None:
         self._units: Mapping[str, Unit] = {unit.name: unit for unit in units}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All units, in the order of the jurisdiction."""
+        return tuple(self._units)
+
     def find(self, name: str) -> Unit | None:
         """The unit of that name."""
         return self._units.get(name)

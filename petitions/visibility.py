@@ -2,14 +2,15 @@
 
 What is no accusation may be seen by all who work here. An accusation is seen by those who handle it (the responsible
 unit and those above it, the unit it is offered to, the one that oversees it), and never by the accused unit or by a
-unit below that. To everybody else it does not exist.
+unit below that. To everybody else it does not exist. A person at the desk is confined besides: of all petitions they
+see only those that their unit handles in this sense, nothing of units above or beside.
 
 Source: 信访工作条例 art. 30.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, or_, true
+from sqlalchemy import ColumnElement, and_, false, or_, true
 
 from petitions.log import Actor
 from petitions.model import Petition
@@ -30,13 +31,15 @@ def visible_to(actor: Actor, network: Network | None = None) -> ColumnElement[bo
         return true()
     is_open = Petition.is_restricted.is_(False)
     if actor.role == "petitioner" or actor.unit is None:
-        return is_open
+        return false() if actor.is_confined else is_open
     network = network or own_network()
     unit = actor.unit
     handled = or_(
         Petition.unit.in_([unit, *network.below(unit)]), Petition.offered_unit == unit, Petition.overseer_unit == unit
     )
     not_accused = or_(Petition.accused_unit.is_(None), Petition.accused_unit.not_in([unit, *network.above(unit)]))
+    if actor.is_confined:
+        return and_(handled, or_(is_open, not_accused))
     return or_(is_open, and_(handled, not_accused))
 
 
@@ -47,11 +50,10 @@ def may_see(petition: Petition, actor: Actor, network: Network) -> bool:
     """
     if actor.role in {"system", "petitioner"}:
         return True
+    is_handler = actor.unit is not None and handles(petition, actor.unit, network)
     if not petition.is_restricted:
-        return True
-    if actor.unit is None or is_accused(petition, actor.unit, network):
-        return False
-    return handles(petition, actor.unit, network)
+        return is_handler or not actor.is_confined
+    return is_handler and not is_accused(petition, str(actor.unit), network)
 
 
 def handles(petition: Petition, unit: str, network: Network) -> bool:

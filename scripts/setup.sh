@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes .venv and .venv-bot from their lock files; `setup.sh dev` adds the tools that tests need. What is up to date is skipped.
+# Makes .venv and .venv-bot from their lock files and brings the libraries of the browser; `setup.sh dev` adds the tools that tests need.
+# What is up to date is skipped.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 : >var/log/setup.log
@@ -50,6 +51,27 @@ environment() {
     fail "the packages of $lock could not be installed: $network"
 }
 
+# bring_npm: says which npm there is: the machine's own, else that of a wheel in an environment of its own.
+bring_npm() {
+  command -v npm >/dev/null && npm --version >/dev/null 2>&1 && { echo npm; return; }
+  if [[ $(stamp .node) != "$(digest requirements-node.txt)" ]] || ! .node/bin/npm --version >/dev/null 2>&1; then
+    environment .node requirements-node.txt "$(find_python)" >&2
+    digest requirements-node.txt >.node/suqiutong-stamp
+  fi
+  echo "$PWD/.node/bin/npm"
+}
+
+# The stamp of node_modules is written last, as those of the environments.
+bring_browser_libraries() {
+  local wanted npm; wanted=$(digest package-lock.json)
+  [[ $(stamp node_modules) == "$wanted" ]] && return
+  npm=$(bring_npm)
+  # Scripts of packages are never run: the libraries are only files.
+  PATH=$(dirname "$npm"):$PATH step "Bringing the libraries of the browser" "$npm" ci --ignore-scripts --no-audit --no-fund ||
+    fail "the libraries of the browser could not be fetched: is there a network, or an npm registry set up? Details: var/log/setup.log"
+  echo "$wanted" >node_modules/suqiutong-stamp
+}
+
 bring_uv
 
 lock=requirements.txt
@@ -71,3 +93,5 @@ if [[ $(stamp .venv-bot) != "$bot" ]] || ! .venv-bot/bin/python -c '' 2>/dev/nul
   environment .venv-bot bot/requirements.txt "$(find_bot_python)"
   echo "$bot" >.venv-bot/suqiutong-stamp
 fi
+
+bring_browser_libraries

@@ -13,11 +13,12 @@ from typing import Annotated, Any
 
 import typer
 
-from suqiutong import casework, curating, database, processes, protecting, sending, staff
+from desk import accounts, sessions
+from desk.accounts import Role
+from suqiutong import casework, curating, database, processes, protecting, sending
 from suqiutong.doctor import examine
 from suqiutong.errors import CommandError
 from suqiutong.settings import read_settings, settings_table
-from suqiutong.staff import Role
 from suqiutong.transactions import transaction
 from suqiutong.up import run_everything, train_model
 from suqiutong.wiring import Services
@@ -43,7 +44,10 @@ commands.add_typer(sending.outbox, name="outbox", help="Handle messages that wai
 commands.add_typer(serve, name="serve", help="Run one process of the Procfile; `up` runs them all.")
 
 # Packages whose errors are sentences for people.
-OURS = {"suqiutong", "knowledge", "petitions", "jurisdiction", "language"}
+OURS = {"suqiutong", "desk", "knowledge", "petitions", "jurisdiction", "language"}
+UnitOption = Annotated[
+    str | None, typer.Option("--unit", help="The unit they work for; by default the subdistrict's own hall.")
+]
 RoleOption = Annotated[Role, typer.Option("--role", help="What the holder may do.")]
 
 
@@ -248,25 +252,52 @@ def current_schema() -> None:
 
 
 @people.command("add")
-def add_person(name: Annotated[str, typer.Argument(help="Their name, unique.")], role: RoleOption) -> None:
-    """Add a member of staff."""
-    with transaction(read_settings()) as (session, now):
-        staff.add_staff(session, name, role, now=now)
+def add_person(
+    name: Annotated[str, typer.Argument(help="Their name, unique.")], role: RoleOption, unit: UnitOption = None
+) -> None:
+    """Add a member of staff and show their initial password, this once."""
+    services = Services(read_settings())
+    own_hall = services.jurisdiction.hall("6", subdistrict=services.jurisdiction.name).name
+    with services.writing() as session:
+        _, password = accounts.add_staff(session, name, role, unit or own_hall, now=services.clock())
+    _report("The initial password, shown once; it has to be changed at the first login:")
+    typer.echo(password)
+
+
+@people.command("change")
+def change_person(
+    name: Annotated[str, typer.Argument(help="Their name.")],
+    role: Annotated[Role | None, typer.Option("--role", help="Their new role.")] = None,
+    unit: UnitOption = None,
+) -> None:
+    """Give a member another role or unit; they have to log in again."""
+    with transaction(read_settings()) as (session, _now):
+        sessions.close_all(session, accounts.change_staff(session, name, role=role, unit=unit))
+
+
+@people.command("reset-password")
+def reset_password(name: Annotated[str, typer.Argument(help="Their name.")]) -> None:
+    """Show a new initial password, this once; the second factor has to be set up anew, every login ends."""
+    with transaction(read_settings()) as (session, _now):
+        member, password = accounts.reset_password(session, name)
+        sessions.close_all(session, member)
+    typer.echo(password)
 
 
 @people.command("list")
 def list_people() -> None:
-    """List all staff."""
+    """List all staff: name, role, unit, state."""
     with transaction(read_settings()) as (session, _now):
-        for member in staff.list_staff(session):
-            typer.echo(f"{member.name}\t{member.role}\t{'disabled' if member.disabled_at else 'active'}")
+        for member in accounts.list_staff(session):
+            state = "disabled" if member.disabled_at else "active"
+            typer.echo(f"{member.name}\t{member.role}\t{member.unit or '-'}\t{state}")
 
 
 @people.command("disable")
 def disable_person(name: Annotated[str, typer.Argument(help="Their name.")]) -> None:
     """End a member's access at once and revoke their tokens."""
     with transaction(read_settings()) as (session, now):
-        _report(f"revoked tokens: {staff.disable_staff(session, name, now=now)}")
+        _report(f"revoked tokens: {accounts.disable_staff(session, name, now=now)}")
 
 
 @tokens.command("create")
@@ -276,7 +307,7 @@ def create_token(
 ) -> None:
     """Make a token and show it, this once."""
     with transaction(read_settings()) as (session, now):
-        token = staff.create_token(session, holder, role, now=now)
+        token = accounts.create_token(session, holder, role, now=now)
     typer.echo(token)
 
 
@@ -284,7 +315,7 @@ def create_token(
 def list_tokens() -> None:
     """List all tokens, without what is secret."""
     with transaction(read_settings()) as (session, _now):
-        for token in staff.list_tokens(session):
+        for token in accounts.list_tokens(session):
             state = "revoked" if token.revoked_at else "active"
             typer.echo(f"{token.id}\t{token.name}\t{token.role}\t{token.created_at:%Y-%m-%d}\t{state}")
 
@@ -293,7 +324,7 @@ def list_tokens() -> None:
 def revoke_token(number: Annotated[int, typer.Argument(help="Its number in `token list`.")]) -> None:
     """Withdraw a token."""
     with transaction(read_settings()) as (session, now):
-        staff.revoke_token(session, number, now=now)
+        accounts.revoke_token(session, number, now=now)
 
 
 @serve.command("rasa")
@@ -312,6 +343,12 @@ def serve_actions() -> None:
 def serve_web() -> None:
     """Run the web process."""
     processes.run_web(Services(read_settings()))
+
+
+@serve.command("desk")
+def serve_desk() -> None:
+    """Run the desk of the office."""
+    processes.run_desk(Services(read_settings()))
 
 
 @serve.command("worker")

@@ -1,14 +1,18 @@
-"""The processes of the Procfile: Rasa, the action server, the web process, the worker."""
+"""The processes of the Procfile: Rasa, the action server, the web process, the desk, the worker."""
 
 # ruff: noqa: PLC0415 - each process imports what it alone needs
 from __future__ import annotations
 
 import logging
 import os
+from typing import TYPE_CHECKING
 
 from suqiutong import rasa
 from suqiutong.settings import ROOT, Settings
 from suqiutong.wiring import Services
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 WARM_UP = "你好"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s - %(message)s"
@@ -17,7 +21,7 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s - %(message)s"
 def start_logging(settings: Settings) -> None:
     """Log to stderr, which `up` keeps in a file; libraries speak from warning on."""
     logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
-    for name in ("actions", "channels", "desk", "knowledge", "petitions", "suqiutong"):
+    for name in ("actions", "channels", "desk", "knowledge", "petitions", "suqiutong", "web"):
         logging.getLogger(name).setLevel(settings.log_level.upper())
 
 
@@ -61,21 +65,34 @@ def run_worker(services: Services) -> None:
 
 
 def run_web(services: Services) -> None:
-    """Serve residents and operators until told to stop."""
-    import uvicorn
-
+    """Serve residents and programs until told to stop."""
     from channels.app import create_app
 
     start_logging(services.settings)
     prepare(services)
     settings = services.settings
+    _serve(create_app(services), settings.host, settings.web_port, is_behind_proxy=bool(settings.public_url))
+
+
+def run_desk(services: Services) -> None:
+    """Serve the people of the office until told to stop."""
+    from desk.app import create_app
+
+    start_logging(services.settings)
+    settings = services.settings
+    _serve(create_app(services), settings.desk_host, settings.desk_port, is_behind_proxy=settings.desk_behind_proxy)
+
+
+def _serve(application: FastAPI, host: str, port: int, *, is_behind_proxy: bool) -> None:
+    import uvicorn
+
     uvicorn.run(
-        create_app(services),
-        host=settings.host,
-        port=settings.web_port,
+        application,
+        host=host,
+        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.public_url),
+        proxy_headers=is_behind_proxy,
         timeout_graceful_shutdown=5,
     )

@@ -138,12 +138,14 @@ def rotate() -> None:
 @privacy.command("drop-keys")
 def drop_keys() -> None:
     """Delete the keys that nothing is sealed with any more, an hour after the last rotation at the earliest."""
+    from desk import factor
     from petitions.privacy import keys_in_use
     from suqiutong import keys
 
     services = Services(read_settings())
     with services.writing() as session:
-        gone = keys.drop_keys(services.settings.keys_file, keys_in_use(session), now=services.clock())
+        used = keys_in_use(session) | factor.keys_in_use(session)
+        gone = keys.drop_keys(services.settings.keys_file, used, now=services.clock())
     typer.echo(f"dropped: {', '.join(gone) or 'none'}")
 
 

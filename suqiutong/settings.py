@@ -34,6 +34,22 @@ class Settings(BaseSettings):
     web_port: Port = Field(default=8000, description="Port of the web process.")
     rasa_port: Port = Field(default=5005, description="Port of Rasa, on 127.0.0.1 only.")
     actions_port: Port = Field(default=5055, description="Port of the action server, on 127.0.0.1 only.")
+    desk_host: str = Field(
+        default="127.0.0.1",
+        description="Address on which the desk listens; give it one that only the office's network reaches.",
+    )
+    desk_port: Port = Field(default=8010, description="Port of the desk.")
+    desk_behind_proxy: bool = Field(
+        default=False,
+        description="Whether a proxy with HTTPS stands before the desk, whose word about addresses is taken.",
+    )
+    desk_idle_minutes: int = Field(default=30, gt=0, description="After how many minutes without use a login ends.")
+    desk_session_hours: int = Field(default=12, gt=0, description="How long a login at the desk lasts at most.")
+    desk_second_factor: str = Field(
+        default="admin,supervisor",
+        description="Roles that must set up a second factor (six digits of a phone), separated by commas; "
+        "the others may.",
+    )
     public_url: str = Field(
         default="",
         description="Address that residents use when a proxy stands before the web process, without a closing slash.",
@@ -132,7 +148,16 @@ class Settings(BaseSettings):
     @property
     def web_url(self) -> str:
         """Address of the web process as seen from this machine."""
-        return f"http://{'127.0.0.1' if self.host in ANY_ADDRESS else self.host}:{self.web_port}"
+        return _seen_here(self.host, self.web_port)
+
+    @property
+    def desk_url(self) -> str:
+        """Address of the desk as seen from this machine."""
+        return _seen_here(self.desk_host, self.desk_port)
+
+
+def _seen_here(host: str, port: int) -> str:
+    return f"http://{'127.0.0.1' if host in ANY_ADDRESS else host}:{port}"
 
 
 def read_settings() -> Settings:

@@ -25,6 +25,7 @@ Report = Callable[[str], None]
 def check_ports(settings: Settings) -> None:
     """Raises: CommandError: two processes share a port, or something else uses one; names it."""
     ports = {"web": (settings.host, settings.web_port), "rasa": ("127.0.0.1", settings.rasa_port)}
+    ports["desk"] = (settings.desk_host, settings.desk_port)
     ports["actions"] = ("127.0.0.1", settings.actions_port)
     taken: dict[int, str] = {}
     for name, (host, port) in ports.items():
@@ -118,7 +119,8 @@ def run_everything(settings: Settings, upgrade_database: Callable[[], None], rep
     ensure_knowledge(settings, report)
     ensure_model(settings, report)
     welcome = (Path(__file__).parent / "welcome.txt").read_text(encoding="utf-8")
-    readiness = Readiness(settings.web_url, welcome.format(url=settings.web_url, logs=settings.log_folder), report)
+    addresses = {"url": settings.web_url, "desk": settings.desk_url, "logs": settings.log_folder}
+    readiness = Readiness(settings.web_url, welcome.format(**addresses), report)
     commands = read_procfile(ROOT / "Procfile")
     report(f"Starting {', '.join(commands)} (logs in {settings.log_folder}) …")
     environment = {

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from knowledge.serving import Answers
     from language.danger import Danger
     from language.vectors import SentenceEncoder
+    from petitions import Actor
     from petitions.privacy import Keyring
     from petitions.triage import Route
 
@@ -159,14 +160,16 @@ class Services:
         Raises:
             CommandError: something is sealed with a key that is not there.
         """
+        from desk import factor
         from petitions.privacy import keys_in_use, reseal
 
         done = 0
         while True:
             with self.writing() as session:
-                if lost := keys_in_use(session) - set(self.keyring.keys):
+                used = keys_in_use(session) | factor.keys_in_use(session)
+                if lost := used - set(self.keyring.keys):
                     raise CommandError(f"{self.settings.keys_file} lacks {', '.join(sorted(lost))}: restore it")
-                count = reseal(session, self.keyring)
+                count = reseal(session, self.keyring) + factor.reseal(session, self.keyring)
             done += count
             if not count:
                 return done
@@ -205,16 +208,24 @@ class Services:
 
         return is_harmless(text, self.jurisdiction)
 
-    def similar(self, text: str) -> list[dict[str, Any]]:
-        """Petitions like this one."""
+    def similar(self, text: str, actor: Actor | None = None) -> list[dict[str, Any]]:
+        """Petitions like this one that the actor may see; without one, those that everybody may."""
+        from petitions.visibility import STRANGER
         from suqiutong.similar import find_similar
 
         with self.sessions() as session:
-            return find_similar(session, text, self.encoder)
+            return find_similar(session, text, self.encoder, actor or STRANGER)
+
+    def said_in(self, conversation: str) -> list[tuple[str, str]]:
+        """What was said in a conversation, oldest first: a kind of the contract or `resident`, and the text."""
+        from channels.store import transcript
+
+        with self.sessions() as session:
+            return [(row.kind, str(row.payload["text"])) for row in transcript(session, conversation)]
 
     def check_token(self, token: str, role: str) -> str | None:
         """Name of the holder when the token is valid for the role."""
-        from suqiutong.staff import check_token
+        from desk.accounts import check_token
 
         with self.sessions() as session:
             return check_token(session, token, role)

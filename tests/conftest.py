@@ -51,13 +51,14 @@ def free_ports(count: int) -> list[int]:
 
 def product_environment(data: Path) -> dict[str, str]:
     """The environment of a product with data and ports of its own, and the model and knowledge base of the checkout."""
-    web, rasa, actions = free_ports(3)
+    web, desk, rasa, actions = free_ports(4)
     return os.environ | {
         "SUQIUTONG_HOST": "127.0.0.1",
         "SUQIUTONG_DATA": str(data),
         "SUQIUTONG_KNOWLEDGE": "var/knowledge",
         "SUQIUTONG_MODELS": "var/models",
         "SUQIUTONG_WEB_PORT": str(web),
+        "SUQIUTONG_DESK_PORT": str(desk),
         "SUQIUTONG_RASA_PORT": str(rasa),
         "SUQIUTONG_ACTIONS_PORT": str(actions),
     }

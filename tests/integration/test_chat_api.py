@@ -313,7 +313,7 @@ def test_logs_carry_no_words(caplog):
         rasa.is_down = True
         await chat(client, "机密的话")
 
-    with caplog.at_level(logging.DEBUG, "channels"):
+    with caplog.at_level(logging.DEBUG, "channels"), caplog.at_level(logging.DEBUG, "web"):
         run(scenario)
     assert len(caplog.records) > 5
     assert "机密" not in caplog.text

@@ -77,7 +77,7 @@ def test_staff_come_and_go_with_their_tokens(command):
     assert "operator" in failure(command("token", "create", "--name", "张三", "--role", "admin"))
     assert command("token", "create", "--name", "张三", "--role", "operator").returncode == 0
     assert command("staff", "disable", "张三").stderr == "revoked tokens: 1\n"
-    assert command("staff", "list").stdout == "张三\toperator\tdisabled\n"
+    assert command("staff", "list").stdout == "张三\toperator\t光明街道群众诉求服务大厅\tdisabled\n"
     assert command("token", "list").stdout.endswith("\trevoked\n")
     assert "disabled" in failure(command("token", "create", "--name", "张三", "--role", "operator"))
     assert "disabled already" in failure(command("staff", "disable", "张三"))

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from channels.store import ChatMessage
+from desk.accounts import Staff
 from jurisdiction import load_jurisdiction
 from knowledge.unanswered import UnansweredQuestion
 from petitions.errors import PetitionError
@@ -23,7 +24,6 @@ from petitions.privacy import masked
 from petitions.triage import triage
 from storage import Base
 from suqiutong.database import downgrade, upgrade
-from suqiutong.staff import Staff
 from tests.integration.cases import KEYRING
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)

@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import sessionmaker
 
 from channels.app import create_app
+from desk.accounts import Role
 from petitions import Actor, act
 from petitions.model import Petition
 from petitions.triage import taxonomy
-from suqiutong.staff import Role
 from tests.integration.test_at_once import at_once
 from tests.integration.test_petition_form import CaseServices
 from tests.unit.channels.fakes import NOW, FakeRasa, FakeSettings

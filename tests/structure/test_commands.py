@@ -54,7 +54,7 @@ def test_the_promised_commands_exist(words):
 
 def test_the_procfile_calls_commands_that_exist():
     processes = read_procfile(ROOT / "Procfile")
-    assert list(processes) == ["rasa", "actions", "web", "worker"]
+    assert list(processes) == ["rasa", "actions", "web", "desk", "worker"]
     for command in processes.values():
         program, *words = shlex.split(command)
         assert program == "suqiutong"

@@ -1,5 +1,6 @@
 """Nothing in the repository depends on one machine or names where packages come from."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -12,7 +13,13 @@ FORBIDDEN = re.compile(
     r"(?<![\w.])/(?:root|work|home/\w+|Users/\w+)/|\bpypi\.(?:org|python)|files\.pythonhosted"
     r"|registry\.(?:npmjs)|deb\.(?:debian)\.org|--(?:extra-)?index-url[= ]\S"
 )
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-uv.txt", "bot/requirements.txt")
+LOCKS = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-uv.txt",
+    "requirements-node.txt",
+    "bot/requirements.txt",
+)
 
 
 def text_files():
@@ -34,6 +41,14 @@ def test_every_pinned_package_has_its_hash(name):
     packages = re.split(r"\n(?=\S)", (ROOT / name).read_text(encoding="utf-8").strip())
     assert packages
     assert all(re.match(r"\S+==\S+ ", package) and "--hash=sha256:" in package for package in packages)
+
+
+def test_the_lock_of_the_browser_libraries_names_no_registry():
+    lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
+    pinned = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert all(entry["integrity"].startswith("sha512-") and "resolved" not in entry for entry in packages.values())
+    assert {name: packages[f"node_modules/{name}"]["version"] for name in pinned} == pinned
 
 
 def test_the_product_and_its_tests_run_the_same_packages():

@@ -10,12 +10,23 @@ ROOT = Path(__file__).resolve().parents[2]
 MAY_IMPORT = {
     "jurisdiction": set(),
     "storage": set(),
+    "web": set(),
     "language": {"jurisdiction"},
     "knowledge": {"language", "jurisdiction", "storage"},
     "petitions": {"language", "jurisdiction", "storage"},
     "actions": {"knowledge", "petitions", "language", "jurisdiction"},
-    "channels": {"knowledge", "petitions", "language", "jurisdiction", "storage"},
-    "suqiutong": {"actions", "channels", "knowledge", "petitions", "language", "jurisdiction", "storage"},
+    "channels": {"knowledge", "petitions", "language", "jurisdiction", "storage", "web"},
+    "desk": {"knowledge", "petitions", "language", "jurisdiction", "storage", "web"},
+    "suqiutong": {
+        "actions",
+        "channels",
+        "desk",
+        "knowledge",
+        "petitions",
+        "language",
+        "jurisdiction",
+        "storage",
+    },
     "bot": set(),
 }
 FRAMEWORKS = {"rasa", "rasa_sdk", "fastapi", "starlette", "sanic", "uvicorn", "httpx", "jinja2"}
@@ -24,8 +35,11 @@ QUERIES = {"select", "insert", "update", "delete", "union"}
 IS_ALIVE = "SELECT 1"
 
 FILES = [path.relative_to(ROOT) for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
-# channels/store.py is where the queries of the transcript live.
-WITHOUT_SQL = [path for path in FILES if path.parts[0] in ("actions", "channels") and path != Path("channels/store.py")]
+# Where the queries of the transcript, of the accounts and of who works on what live.
+WITH_SQL = {Path("channels/store.py"), Path("desk/accounts.py"), Path("desk/sessions.py"), Path("desk/presence.py")}
+WITH_SQL |= {Path("desk/queue.py"), Path("desk/live.py")}
+DOORS = ("actions", "channels", "desk", "web")
+WITHOUT_SQL = [path for path in FILES if path.parts[0] in DOORS and path not in WITH_SQL]
 
 
 def imports(path):

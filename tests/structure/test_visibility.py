@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("petitions", "channels", "actions", "suqiutong")
+PACKAGES = ("petitions", "channels", "actions", "desk", "suqiutong")
 SHOWN = {"Petition", "Event", "EventPrivate", "Personal", "RunningClock"}
 # Who has proved that the petition is theirs; what is done by the machine; what checks the actor once the row is locked.
 EXEMPT = {

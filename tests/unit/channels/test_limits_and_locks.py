@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from channels.limits import RateLimit
 from channels.locks import ConversationLocks
+from web.limits import RateLimit
 
 
 class Clock:

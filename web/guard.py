@@ -1,4 +1,4 @@
-"""What stands around every request: its id, log line and security headers, and whether a form is our own page's."""
+"""What stands around every request: its id, its log line and its security headers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.responses import Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from channels.errors import ChannelError
-from channels.metrics import Metrics
+from web.errors import WebError
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +37,15 @@ SECURITY_HEADERS = {
 class Guard:
     """ASGI middleware; a plain one, so that a reply is never buffered and a handler never cancelled."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, refuse: Callable[[Request, ChannelError], Response]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        refuse: Callable[[Request, WebError], Response],
+        count: Callable[[str, str], None] = lambda _route, _status: None,
+    ) -> None:
         self._app = app
         self._refuse = refuse
-        self._metrics = metrics
+        self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -74,11 +77,11 @@ class Guard:
             logger.error("unhandled id=%s error=%s at=%s", request_id, type(error).__name__, _place(error))
             if status is not None:
                 raise
-            await self._refuse(Request(scope), ChannelError("internal"))(scope, receive, send_guarded)
+            await self._refuse(Request(scope), WebError("internal"))(scope, receive, send_guarded)
         finally:
             # The route's pattern, never the address as typed: an unknown one may hold words.
             route = getattr(scope.get("route"), "path", "other")
-            self._metrics.requests.labels(route, str(status)).inc()
+            self._count(route, str(status))
             logger.info(
                 "request id=%s method=%s route=%s status=%s milliseconds=%d",
                 request_id,
@@ -92,22 +95,3 @@ class Guard:
 def _place(error: Exception) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}"
-
-
-def check_origin(request: Request) -> None:
-    """Refuse a form that another site's page has sent.
-
-    Browsers say where a request comes from in `Sec-Fetch-Site`, older ones in `Origin`; a client that sends neither is
-    no browser and carries nobody's cookie.
-
-    Raises:
-        ChannelError: it came from elsewhere.
-    """
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        if site not in {"same-origin", "none"}:
-            raise ChannelError("foreign_origin")
-        return
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
-        raise ChannelError("foreign_origin")

@@ -1,0 +1,1 @@
+"""The desk: what operators and staff of the office see, behind a login."""

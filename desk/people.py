@@ -1,0 +1,108 @@
+"""The people of the desk, for whoever administers it: added, moved, disabled, given another password."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+from starlette.datastructures import FormData
+
+from desk import sessions
+from desk.accounts import (
+    PERSONS,
+    AccountError,
+    Role,
+    add_staff,
+    change_staff,
+    disable_staff,
+    find_staff,
+    list_staff,
+    reset_password,
+)
+from desk.entry import Entry, Person
+from desk.pages import Pages
+from desk.services import Services
+from desk.texts import say
+from petitions.network import own_network
+from storage import begin_writing
+from web.requests import field, read_form
+
+Form = Annotated[FormData, Depends(read_form)]
+ADMIN = Entry((Role.ADMIN,))
+
+
+def people_router(services: Services, pages: Pages) -> APIRouter:
+    """The page and its forms."""
+    router = APIRouter(prefix="/people")
+
+    def show(request: Request, *, problem: str = "", name: str = "", password: str = "") -> Response:
+        with services.sessions() as session:
+            people = list_staff(session)
+        context = {
+            "people": people,
+            "person_roles": PERSONS,
+            "units": own_network().names,
+            "problem_sentence": problem,
+            "name": name,
+            "password": password,
+        }
+        return pages.response(request, "people.html", context, status=422 if problem else 200)
+
+    @router.get("", dependencies=[Depends(Entry((Role.ADMIN,), menu="people"))])
+    def get_people(request: Request) -> Response:
+        """Everybody."""
+        return show(request)
+
+    @router.post("")
+    def post_people(request: Request, person: Annotated[Person, Depends(ADMIN)], form: Form) -> Response:
+        """Add, move, disable, or give a new initial password."""
+        step, name = field(form, "step"), field(form, "name").strip()
+        password = ""
+        try:
+            with services.sessions() as session:
+                begin_writing(session)
+                password = _change(session, step, name, form, person, services.clock())
+                session.commit()
+        except AccountError as error:
+            return show(request, problem=say(f"account_errors.{error.code}"), name=name)
+        return show(request, name=name, password=password)
+
+    return router
+
+
+def _change(session: Session, step: str, name: str, form: FormData, person: Person, now: datetime) -> str:
+    """Do what a form asks for; the initial password when there is a new one, which is shown once.
+
+    Raises:
+        AccountError: it cannot be done.
+    """
+    if name == person.member.name:
+        # Whoever administers cannot lock themselves out; another one or the command line can.
+        raise AccountError("oneself", "nobody changes their own account here")
+    if step == "disable":
+        disable_staff(session, name, now=now)
+    elif step == "reset":
+        _, password = reset_password(session, name)
+        _end_sessions(session, name)
+        return password
+    else:
+        role, unit = _role(field(form, "role")), field(form, "unit")
+        if step == "add":
+            return add_staff(session, name, role, unit, now=now)[1]
+        change_staff(session, name, role=role, unit=unit)
+    _end_sessions(session, name)
+    return ""
+
+
+def _end_sessions(session: Session, name: str) -> None:
+    if member := find_staff(session, name):
+        sessions.close_all(session, member)
+
+
+def _role(text: str) -> Role:
+    if text not in PERSONS:
+        raise AccountError("role", "no such role")
+    return Role(text)

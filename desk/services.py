@@ -1,0 +1,88 @@
+"""What the desk needs from the rest of the product, as structural types: the wiring fits them, tests fake them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy.orm import Session
+
+if TYPE_CHECKING:
+    from petitions import Actor, Keyring
+
+
+class DeskSettings(Protocol):
+    """The settings that the desk reads."""
+
+    @property
+    def desk_idle_minutes(self) -> int:
+        """After how many minutes without use a login ends."""
+
+    @property
+    def desk_session_hours(self) -> int:
+        """How long a login lasts at most."""
+
+    @property
+    def desk_second_factor(self) -> str:
+        """Roles that need a second factor, separated by commas."""
+
+
+class Office(Protocol):
+    """An office of the subdistrict."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
+class Jurisdiction(Protocol):
+    """The local facts that the desk shows."""
+
+    @property
+    def name(self) -> str:
+        """Name of the subdistrict, such as 光明街道."""
+
+    @property
+    def offices(self) -> Sequence[Office]:
+        """The offices of the subdistrict."""
+
+
+class Sessions(Protocol):
+    """Makes database sessions: a SQLAlchemy sessionmaker."""
+
+    def __call__(self) -> Session:
+        """A new session, to be used as a context manager."""
+
+
+class Services(Protocol):
+    """All that the application is given when it is created."""
+
+    @property
+    def settings(self) -> DeskSettings:
+        """Settings."""
+
+    @property
+    def jurisdiction(self) -> Jurisdiction:
+        """Local facts."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """Database sessions."""
+
+    @property
+    def secret(self) -> bytes:
+        """Key of every keyed digest made here."""
+
+    @property
+    def keyring(self) -> Keyring:
+        """Keys of personal data and of second factors."""
+
+    def clock(self) -> datetime:
+        """Now, aware."""
+
+    def similar(self, text: str, actor: Actor) -> Sequence[dict[str, Any]]:
+        """Petitions like this one that the actor may see: `number`, `title`, `score`, `state`."""
+
+    def said_in(self, conversation: str) -> Sequence[tuple[str, str]]:
+        """What was said in a conversation, oldest first: a kind of the contract or `resident`, and the text."""

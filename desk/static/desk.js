@@ -1,0 +1,38 @@
+// What the pages do besides forms and links. Without it everything still works.
+"use strict";
+
+(() => {
+  const live = document.querySelector('[hx-trigger*="tickets from:body"]');
+  if (!live || !window.EventSource) return;
+
+  let stream = null;
+  const open = () => {
+    stream = new EventSource("/events");
+    stream.addEventListener("tickets", (event) => {
+      const numbers = JSON.parse(event.data);
+      const mine = location.pathname.match(/^\/tickets\/([^/]+)$/);
+      if (!mine || numbers.includes(decodeURIComponent(mine[1]))) htmx.trigger(document.body, "tickets");
+    });
+  };
+  // A page that nobody looks at holds no connection: browsers allow few to one site.
+  const follow = () => {
+    if (document.hidden && stream) {
+      stream.close();
+      stream = null;
+    } else if (!document.hidden && !stream) {
+      open();
+      htmx.trigger(document.body, "tickets");
+    }
+  };
+  open();
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", () => stream && stream.close());
+
+  // Forms keep what is being typed; when the ticket has changed meanwhile, the reader is told.
+  document.body.addEventListener("htmx:afterSettle", () => {
+    const standing = document.getElementById("standing");
+    const form = document.querySelector('.actions input[name="version"]');
+    const notice = document.getElementById("changed");
+    if (standing && notice && form) notice.hidden = form.value === standing.dataset.version;
+  });
+})();

@@ -1,0 +1,101 @@
+"""A desk with stand-ins behind it, and people who have logged in; shared by unit, integration and browser tests."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from sqlalchemy.orm import sessionmaker
+
+from desk.accounts import Role, add_staff, find_staff, set_password
+from desk.sessions import open_session
+from tests.integration.cases import KEYRING
+
+NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+PASSWORD = "一个足够长的好密码"
+
+
+@dataclass
+class FakeSettings:
+    desk_idle_minutes: int = 30
+    desk_session_hours: int = 12
+    desk_second_factor: str = ""
+
+
+@dataclass
+class FakeOffice:
+    name: str
+
+
+@dataclass
+class FakeJurisdiction:
+    name: str = "光明街道"
+    offices: tuple[FakeOffice, ...] = (FakeOffice("综合行政执法办"), FakeOffice("城市建设办"))
+
+
+@dataclass
+class FakeDesk:
+    """What the desk is given; the clock stands until it is moved."""
+
+    sessions: Any
+    settings: FakeSettings = field(default_factory=FakeSettings)
+    jurisdiction: FakeJurisdiction = field(default_factory=FakeJurisdiction)
+    secret: bytes = b"a secret of thirty-two bytes long"
+    keyring: Any = KEYRING
+    now: datetime = NOW
+    said: list[tuple[str, str]] = field(default_factory=lambda: [("resident", "楼下垃圾三天没人清，电话13800138000")])
+    alike: list[dict[str, Any]] = field(default_factory=list)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def pass_time(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+    def similar(self, text: str, actor: Any) -> list[dict[str, Any]]:  # noqa: ARG002
+        return self.alike
+
+    def said_in(self, conversation: str) -> list[tuple[str, str]]:
+        return self.said if conversation else []
+
+    def add(self, name: str, role: Role, unit: str) -> str:
+        """Somebody who has chosen their password; their name."""
+        with self.sessions() as session:
+            member, _ = add_staff(session, name, role, unit, now=self.now)
+            set_password(member, PASSWORD)
+            session.commit()
+        return name
+
+    def cookie(self, name: str) -> str:
+        """The cookie of somebody who has logged in."""
+        with self.sessions() as session:
+            member = find_staff(session, name)
+            token = open_session(session, member, is_complete=True, now=self.now)
+            session.commit()
+        return token
+
+
+def desk_on(engine: Any) -> FakeDesk:
+    """A desk on a migrated database."""
+    return FakeDesk(sessionmaker(engine, expire_on_commit=False))
+
+
+class Browser:
+    """A browser without script: it keeps its cookies and does not follow redirects by itself."""
+
+    def __init__(self, application: Any) -> None:
+        transport = httpx.ASGITransport(application)
+        self._client = httpx.AsyncClient(
+            transport=transport, base_url="http://desk.test", headers={"Accept": "text/html"}, trust_env=False
+        )
+        self.cookies = self._client.cookies
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return asyncio.run(self._client.request(method, path, **more))
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("POST", path, **more)

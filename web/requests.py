@@ -1,0 +1,76 @@
+"""Reading a request: where it comes from, its body within bounds, its form; and giving the browser a cookie."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from fastapi.responses import Response
+from starlette.datastructures import FormData
+
+from web.errors import WebError
+
+# The longest message of a resident as JSON escapes of twelve bytes a sign, beside a token and a message id.
+BODY_LIMIT_BYTES = 32_768
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a form that another site's page has sent.
+
+    Browsers say where a request comes from in `Sec-Fetch-Site`, older ones in `Origin`; a client that sends neither is
+    no browser and carries nobody's cookie.
+
+    Raises:
+        WebError: it came from elsewhere.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site not in {"same-origin", "none"}:
+            raise WebError("foreign_origin")
+        return
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+        raise WebError("foreign_origin")
+
+
+async def read_body(request: Request, limit_bytes: int = BODY_LIMIT_BYTES) -> bytes:
+    """The body, read no further than the limit.
+
+    Raises:
+        WebError: the body is longer.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit_bytes:
+            raise WebError("too_long")
+    return bytes(body)
+
+
+async def read_form(request: Request, limit_bytes: int = BODY_LIMIT_BYTES) -> FormData:
+    """The fields of a form without files.
+
+    Raises:
+        WebError: the form is too large or comes from another site.
+    """
+    check_origin(request)
+    # Starlette parses the body it has read, so the size is checked first.
+    request._body = await read_body(request, limit_bytes)
+    return await request.form(max_files=0)
+
+
+def field(form: FormData, name: str) -> str:
+    """A text field of a form; empty when absent."""
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def address_of(request: Request) -> str:
+    """The sender's network address, as the server in front reports it."""
+    return request.client.host if request.client else "unknown"
+
+
+def set_cookie(response: Response, request: Request, name: str, value: str, *, hours: int) -> None:
+    """Give the browser a cookie that scripts cannot read and other sites cannot send."""
+    is_secure = request.url.scheme == "https"
+    response.set_cookie(name, value, max_age=hours * 3600, httponly=True, samesite="lax", secure=is_secure)
