@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
-from channels.statistics import assistant_share
-from channels.store import receive, record_replies
+from channels.store import assistant_share, receive, record_replies
 from petitions.clocks import SHANGHAI
 from petitions.log import SYSTEM, Actor
 from petitions.model import Petition
