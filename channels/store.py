@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, String, UniqueConstraint, delete, func, select
+from sqlalchemy import JSON, String, UniqueConstraint, case, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels.texts import say
@@ -47,6 +47,28 @@ class Received:
 
     number: int
     replies: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantShare:
+    """What became of the conversations in which a resident wrote in a stretch of time.
+
+    Attributes:
+        conversations: How many there were.
+        answered: Of those, with an answer and without a ticket.
+        filed: Of those, with a ticket.
+        kinds: How many replies of each kind of the contract were given.
+    """
+
+    conversations: int
+    answered: int
+    filed: int
+    kinds: Mapping[str, int]
+
+    @property
+    def rate(self) -> float | None:
+        """The share of conversations answered without a ticket, from 0 to 1; None of nothing."""
+        return self.answered / self.conversations if self.conversations else None
 
 
 def without_code(message: dict[str, Any]) -> dict[str, Any]:
@@ -139,6 +161,35 @@ def transcript(session: Session, conversation: str, *, limit: int = 200) -> list
         .limit(limit)
     )
     return list(newest_first)[::-1]
+
+
+def assistant_share(session: Session, *, since: datetime, until: datetime) -> AssistantShare:
+    """What the assistant did in a stretch of time; transcripts that were deleted meanwhile are missing.
+
+    Args:
+        session: Open.
+        since: Aware; what was said at that moment counts.
+        until: Aware; what was said at that moment does not.
+    """
+    within = (ChatMessage.created_at >= since, ChatMessage.created_at < until)
+    by_kind = (
+        select(ChatMessage.kind, func.count()).where(*within).group_by(ChatMessage.kind).order_by(ChatMessage.kind)
+    )
+    kinds: dict[str, int] = {kind: count for kind, count in session.execute(by_kind)}  # noqa: C416 - rows are no pairs
+    kinds.pop(RESIDENT, None)
+    has = {
+        kind: func.max(case((ChatMessage.kind == kind, 1), else_=0)).label(kind)
+        for kind in (RESIDENT, "answer", "ticket")
+    }
+    each = select(*has.values()).where(*within).group_by(ChatMessage.conversation).subquery()
+    written = each.c[RESIDENT] == 1
+    of_conversations = select(
+        func.count(),
+        func.count(case(((each.c.answer == 1) & (each.c.ticket == 0), 1))),
+        func.count(case((each.c.ticket == 1, 1))),
+    ).where(written)
+    conversations, answered, filed = session.execute(of_conversations).one()
+    return AssistantShare(conversations, answered, filed, kinds)
 
 
 def _next_number(session: Session, conversation: str) -> int:

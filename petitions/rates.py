@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -72,6 +72,7 @@ def rates(
     actor: Actor,
     by: Iterable[Dimension] = (),
     is_restricted: bool | None = None,
+    units: Collection[str] = (),
 ) -> list[Rates]:
     """The rates of what happened in a stretch of time, for each group that occurs.
 
@@ -83,6 +84,7 @@ def rates(
         by: What makes a group: responsible unit, first level of the category, community, month of what happened (in
             Shanghai); nothing makes one group of all.
         is_restricted: Only accusations, or only what is none; both when None.
+        units: Only what happened while one of these was responsible; all without any.
 
     Returns:
         Sorted by group.
@@ -95,6 +97,8 @@ def rates(
     )
     if is_restricted is not None:
         statement = statement.where(Petition.is_restricted == is_restricted)
+    if units:
+        statement = statement.where(Event.unit.in_(units))
     dimensions = tuple(by)
     groups: dict[tuple[str | None, ...], _Group] = {}
     last_follow_up: dict[int, tuple[tuple[str | None, ...], Mapping[str, Any]]] = {}

@@ -15,7 +15,7 @@ import typer
 
 from desk import accounts, sessions
 from desk.accounts import Role
-from suqiutong import casework, curating, database, processes, protecting, sending
+from suqiutong import casework, curating, database, processes, protecting, reporting, sending, showing
 from suqiutong.doctor import examine
 from suqiutong.errors import CommandError
 from suqiutong.settings import read_settings, settings_table
@@ -39,6 +39,8 @@ commands.add_typer(people, name="staff", help="Manage staff.")
 commands.add_typer(tokens, name="token", help="Manage access tokens.")
 curating.add_to(commands)
 commands.add_typer(casework.petitions, name="petitions", help="Handle petitions, their clocks and their log.")
+reporting.add_to(casework.petitions)
+commands.command("demo")(showing.demo)
 commands.add_typer(protecting.privacy, name="privacy", help="Handle personal data and their keys.")
 commands.add_typer(sending.outbox, name="outbox", help="Handle messages that wait to be delivered.")
 commands.add_typer(serve, name="serve", help="Run one process of the Procfile; `up` runs them all.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from functools import cache
 
 from alembic import command
 from alembic.config import Config
@@ -84,8 +85,9 @@ def current(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
 def newest() -> str | None:
-    """The newest revision that the code knows."""
+    """The newest revision that the code knows; looked up once, since every transaction that writes asks."""
     return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
