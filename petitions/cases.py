@@ -165,6 +165,7 @@ class ClockWork:
         for running in self._named(effects.extend):
             extend_clock(running, clocks[running.clock], days, calendar)
             self.tell(running, "extend")
+        self._petition.due_at = earliest_due(self._petition)
         return self.changes
 
     def tell(self, running: RunningClock, change: str) -> None:
@@ -192,6 +193,12 @@ class ClockWork:
 def running_clocks(petition: Petition) -> list[RunningClock]:
     """The clocks of a petition that nothing has stopped; a paused one is among them."""
     return [clock for clock in petition.clocks if clock.stopped_at is None]
+
+
+def earliest_due(petition: Petition) -> datetime | None:
+    """When the first of the office's running clocks ends; None when none runs."""
+    ends = (clock.due_at for clock in running_clocks(petition) if clock.paused_at is None and not clock.is_window)
+    return min(ends, default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from petitions.model import Petition, Petitioner
 from petitions.numbers import code_hash, is_code, is_ticket_number, query_code, shown_code, ticket_number
 from petitions.privacy import Keyring, protect_texts, seal_personal
 from petitions.rules import Rules
+from petitions.search import write_text
 from petitions.triage import Route
 from storage import begin_writing
 
@@ -77,6 +78,9 @@ def file_petition(
     if not is_anonymous:
         seal_personal(keyring, petitioner, {"name": draft.name, "phone": draft.phone})
     said = {"matter": draft.matter, "place": draft.place, "occurred": draft.occurred}
+    kept = protect_texts(keyring, petitioner, said)
+    # A vector of words that are personal is not kept: the worker makes one of the masked text.
+    vector = route.vector if kept == said and route.vector else None
     petition = Petition(
         form_key=form_key,
         code_hash=code_hash(code, form_key),
@@ -84,7 +88,7 @@ def file_petition(
         conversation=conversation,
         channel=channel,
         filed_at=now,
-        **protect_texts(keyring, petitioner, said),
+        **kept,
         **_routed(route, route.unit),
     )
     try:
@@ -92,6 +96,7 @@ def file_petition(
             session.add(petition)
             session.flush()
             petition.number = ticket_number(route.prefix, petition.id, now)
+            write_text(session, petition, vector)
             open_case(session, petition, reason="；".join(route.reasons), now=now, rules=rules)
     except IntegrityError:
         # Somebody filed the same key between our look and our insert: theirs is the petition.
@@ -166,6 +171,7 @@ def _routed(route: Route, unit: str) -> dict[str, Any]:
     return {
         "class_": route.class_,
         "category": list(route.category),
+        "topic": route.category[0],
         "level": route.level,
         "unit": unit,
         "office": route.office,

@@ -14,6 +14,7 @@ import yaml
 from jurisdiction import Jurisdiction, Location
 from language.normalise import normalise
 from language.personal import Personal, find_personal
+from petitions.search import text_of
 from petitions.triage import Route
 
 _RULES = Path(__file__).with_name("intake.yml")
@@ -64,8 +65,7 @@ class Draft:
     @property
     def text(self) -> str:
         """What triage reads: the matter and its place."""
-        place = "" if self.place is None or self.place in (self.matter or "") else f"地点：{self.place}"
-        return "。".join(filter(None, (place, self.matter)))
+        return text_of(self.matter, self.place)
 
 
 def next_slot(draft: Draft, route: Route) -> str | None:

@@ -207,10 +207,14 @@ class Services:
 
     def similar(self, text: str) -> list[dict[str, Any]]:
         """Petitions like this one."""
-        from suqiutong.similar import find_similar
+        from language.normalise import normalise
+        from language.personal import mask_personal
+        from petitions.search import quantised
+        from petitions.similar import find_similar
 
+        vector = quantised(self.encoder.encode([normalise(text)])[0])
         with self.sessions() as session:
-            return find_similar(session, text, self.encoder)
+            return [one.to_json() for one in find_similar(session, mask_personal(text), vector)]
 
     def check_token(self, token: str, role: str) -> str | None:
         """Name of the holder when the token is valid for the role."""

@@ -63,9 +63,13 @@ def migrate(url: URL) -> None:
 
 
 @pytest.fixture
-def database_url(new_database: Callable[[], URL]) -> str:
+def database_url(new_database: Callable[[], URL]) -> Iterator[str]:
     """Address of a new, migrated database."""
-    return new_database().render_as_string(hide_password=False)
+    url = new_database()
+    yield url.render_as_string(hide_password=False)
+    if url.get_backend_name() == "postgresql":
+        # Hundreds of them are gigabytes.
+        on_server(url.set(database="postgres"), f"DROP DATABASE {url.database} WITH (FORCE)")
 
 
 @pytest.fixture
