@@ -70,6 +70,16 @@ class Petition(Base):
             sqlite_where=text("ended_at IS NULL"),
             postgresql_where=text("ended_at IS NULL"),
         ),
+        # What waits for somebody to take it, and claims that may have lapsed.
+        Index(
+            "ix_petition_unclaimed",
+            "unit",
+            "due_at",
+            "id",
+            sqlite_where=text("claimed_by IS NULL AND due_at IS NOT NULL"),
+            postgresql_where=text("claimed_by IS NULL AND due_at IS NOT NULL"),
+        ),
+        Index("ix_petition_claimed_until", "claimed_until"),
         Index(
             "ix_petition_restricted",
             "state",
@@ -113,8 +123,8 @@ class Petition(Base):
     hops: Mapped[int] = mapped_column(default=0)
     unsatisfied: Mapped[int] = mapped_column(default=0)
     merged_into: Mapped[str | None] = mapped_column(String(16), index=True)
-    # Speaks for the petitioners of a collective matter, of whom at most five do.
-    is_representative: Mapped[bool] = mapped_column(default=False)
+    # The ticket for whose petitioners this one speaks, as at most five do.
+    represents: Mapped[str | None] = mapped_column(String(16), index=True)
     # Who works on it just now, and until when nobody else of the unit does.
     claimed_by: Mapped[str | None] = mapped_column(String(100))
     claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -20,8 +20,10 @@ _INDEXES = {
     "ix_petition_class": ["class", "id"],
     "ix_petition_priority": ["priority", "id"],
     "ix_petition_due_at": ["due_at", "id"],
+    "ix_petition_represents": ["represents"],
+    "ix_petition_claimed_until": ["claimed_until"],
 }
-_COLUMNS = ("due_at", "claimed_until", "claimed_by", "is_representative", "topic")
+_COLUMNS = ("due_at", "claimed_until", "claimed_by", "represents", "topic")
 # The full-text index of SQLite keeps itself by triggers, in the transaction that writes the words.
 _FULL_TEXT = {
     "sqlite": (
@@ -47,7 +49,7 @@ def upgrade() -> None:
     for name in ("ix_petition_state", "ix_petition_unit"):
         op.drop_index(name, table_name="petition")
     op.add_column("petition", sa.Column("topic", sa.String(40), nullable=False, server_default=""))
-    op.add_column("petition", sa.Column("is_representative", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("petition", sa.Column("represents", sa.String(16), nullable=True))
     op.add_column("petition", sa.Column("claimed_by", sa.String(100), nullable=True))
     op.add_column("petition", sa.Column("claimed_until", _MOMENT, nullable=True))
     op.add_column("petition", sa.Column("due_at", _MOMENT, nullable=True))
@@ -64,6 +66,14 @@ def upgrade() -> None:
         op.create_index(name, "petition", columns)
     is_open, is_restricted = sa.text("ended_at IS NULL"), sa.text("is_restricted")
     op.create_index("ix_petition_open", "petition", ["unit", "id"], sqlite_where=is_open, postgresql_where=is_open)
+    is_free = sa.text("claimed_by IS NULL AND due_at IS NOT NULL")
+    op.create_index(
+        "ix_petition_unclaimed",
+        "petition",
+        ["unit", "due_at", "id"],
+        sqlite_where=is_free,
+        postgresql_where=is_free,
+    )
     op.create_index(
         "ix_petition_restricted",
         "petition",
@@ -96,7 +106,7 @@ def downgrade() -> None:
     if op.get_context().dialect.name == "sqlite":
         op.execute("DROP TABLE petition_words")
     op.drop_table("petition_text")
-    for name in ("ix_petition_restricted", "ix_petition_open", *_INDEXES):
+    for name in ("ix_petition_restricted", "ix_petition_unclaimed", "ix_petition_open", *_INDEXES):
         op.drop_index(name, table_name="petition")
     for name in _COLUMNS:
         op.drop_column("petition", name)
