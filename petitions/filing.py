@@ -11,11 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from petitions.cases import open_case, running_clocks
+from petitions.cases import act, open_case, running_clocks
 from petitions.clocks import SHANGHAI
 from petitions.errors import PetitionError
 from petitions.intake import Draft
 from petitions.lifecycle import own_lifecycle
+from petitions.log import PETITIONER
 from petitions.model import Petition, Petitioner
 from petitions.numbers import code_hash, is_code, is_ticket_number, query_code, shown_code, ticket_number
 from petitions.privacy import Keyring, protect_texts, seal_personal
@@ -46,6 +47,7 @@ def file_petition(
     secret: bytes,
     keyring: Keyring,
     now: datetime,
+    join: str | None = None,
     rules: Rules | None = None,
 ) -> Filed:
     """File `draft` under `route`, in the caller's transaction, once for each `form_key` however often it is sent.
@@ -60,10 +62,13 @@ def file_petition(
         secret: Key from which query codes are derived; a repeat shows the same code.
         keyring: Keys that seal what is personal.
         now: Aware.
+        join: Number of the ticket that the resident says is the same matter; where it has ended meanwhile, the petition
+            stands by itself.
         rules: Other rules of the case work than those beside the code.
 
     Raises:
-        PetitionError: `not_accepted_here` when the matter lies outside the district, `incomplete` without a matter.
+        PetitionError: `not_accepted_here` when the matter lies outside the district, `incomplete` without a matter,
+            `concluded_matter` when nobody may join that ticket any more.
     """
     begin_writing(session)
     code = query_code(secret, form_key)
@@ -104,6 +109,8 @@ def file_petition(
         if known is None:
             raise
         return _filed(known, code, is_new=False)
+    if join is not None:
+        _join(session, petition, join, now=now, rules=rules)
     return _filed(petition, code, is_new=True)
 
 
@@ -187,6 +194,14 @@ def _routed(route: Route, unit: str) -> dict[str, Any]:
         "event_count": 0,
         "event_hash": "",
     }
+
+
+def _join(session: Session, petition: Petition, number: str, *, now: datetime, rules: Rules | None) -> None:
+    try:
+        act(session, petition.id, "join", PETITIONER, {"into": number}, now=now, rules=rules)
+    except PetitionError as error:
+        if error.code == "concluded_matter":
+            raise
 
 
 def _filed(petition: Petition, code: str, *, is_new: bool) -> Filed:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, cast, column, func, literal, select, table
+from sqlalchemy import DDL, ColumnElement, Select, cast, column, event, func, literal, select, table
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,25 @@ _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _LONGEST_WORD = 20
 _FULL_TEXT = table("petition_words", column("rowid"), column("words"))
 _HIGHEST = np.float32(127)
+# The full-text index, as migration 0030 makes it, for a database that is made from the models. That of SQLite keeps
+# itself by triggers.
+_MAKING = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE petition_words USING fts5 "
+        "(words, content='petition_text', content_rowid='petition_id', detail='none')",
+        "CREATE TRIGGER petition_text_insert AFTER INSERT ON petition_text BEGIN "
+        "INSERT INTO petition_words (rowid, words) VALUES (new.petition_id, new.words); END",
+        "CREATE TRIGGER petition_text_delete AFTER DELETE ON petition_text BEGIN "
+        "INSERT INTO petition_words (petition_words, rowid, words) VALUES ('delete', old.petition_id, old.words); END",
+    ),
+    "postgresql": (
+        "CREATE INDEX ix_petition_text_words ON petition_text "
+        "USING gin (array_to_tsvector(string_to_array(words, ' ')))",
+    ),
+}
+for _dialect, _statements in _MAKING.items():
+    for _statement in _statements:
+        event.listen(PetitionText.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
 
 
 def words_of(text: str) -> list[str]:
@@ -55,7 +74,7 @@ def wanted_words(text: str) -> list[str]:
 
 
 def write_text(session: Session, petition: Petition, vector: bytes | None = None) -> None:
-    """Write by what a petition is found, in the transaction that writes its text.
+    """Write by what a petition is found that has no words yet, in the transaction that writes its text.
 
     Args:
         session: Open; the caller commits.
@@ -63,7 +82,7 @@ def write_text(session: Session, petition: Petition, vector: bytes | None = None
         vector: What its text means, as `quantised` keeps it; None leaves that to `read_unread`.
     """
     words = " ".join(words_of(f"{petition.number} {text_of(petition.matter, petition.place)}"))
-    session.merge(PetitionText(petition_id=petition.id, words=words, vector=vector), load=vector is None)
+    session.add(PetitionText(petition_id=petition.id, words=words, vector=vector))
 
 
 def text_of(matter: str | None, place: str | None) -> str:

@@ -4,14 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
 from petitions.cases import act, allowed_actions
 from petitions.errors import PetitionError
 from petitions.listing import Wanted, count_by_state, get_petition, list_petitions
 from petitions.log import SYSTEM, Actor, verify
-from petitions.model import Petition
+from petitions.model import Petition, PetitionText
 from petitions.privacy import find_by_personal, unmask
 from petitions.rates import rates
 from petitions.rules import own_rules
@@ -115,6 +115,7 @@ def test_the_accused_learn_of_it_in_no_way(engine: Engine) -> None:
         open_case = file_case(session)
         accused = accuse(session, HALL)
         accused.matter = "工地噪音,城管不管"
+        session.execute(delete(PetitionText).where(PetitionText.petition_id == accused.id))
         write_text(session, accused)
         session.flush()
         read_unread(session, NoiseEncoder())

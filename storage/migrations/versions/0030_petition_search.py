@@ -33,9 +33,6 @@ _FULL_TEXT = {
         "INSERT INTO petition_words (rowid, words) VALUES (new.petition_id, new.words); END",
         "CREATE TRIGGER petition_text_delete AFTER DELETE ON petition_text BEGIN "
         "INSERT INTO petition_words (petition_words, rowid, words) VALUES ('delete', old.petition_id, old.words); END",
-        "CREATE TRIGGER petition_text_update AFTER UPDATE OF words ON petition_text BEGIN "
-        "INSERT INTO petition_words (petition_words, rowid, words) VALUES ('delete', old.petition_id, old.words); "
-        "INSERT INTO petition_words (rowid, words) VALUES (new.petition_id, new.words); END",
     ),
     "postgresql": (
         "CREATE INDEX ix_petition_text_words ON petition_text "
