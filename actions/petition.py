@@ -29,7 +29,7 @@ from actions.base import (
 )
 from actions.danger import say_crisis
 from jurisdiction import Jurisdiction
-from petitions import Draft, Filed, PetitionError, Route, file_petition, next_slot, read_message
+from petitions import Draft, Filed, PetitionError, Repeat, Route, file_petition, find_repeat, next_slot, read_message
 
 logger = logging.getLogger(__name__)
 
@@ -166,6 +166,7 @@ class AskConfirmed(ServiceAction):
         draft = _draft(tracker)
         route = self.services.triage(draft.text)
         words = texts()["confirm"]
+        repeat = self._repeat(draft, route)
         unit = f"{route.unit}{route.office or ''}"
         text = words["text"].format(
             matter=draft.matter,
@@ -176,10 +177,21 @@ class AskConfirmed(ServiceAction):
             unit=words["restricted"].format(unit=unit) if route.is_restricted else unit,
             priority=texts()["priorities"][route.priority],
             reasons="；".join(route.reasons),
+            more=_more(route, repeat),
         )
         ticket = {**route.to_json(), "number": None, "state": "draft", "due": []}
-        say(dispatcher, "confirm", text, ticket=ticket, buttons=words["buttons"])
-        return []
+        buttons = [*words["buttons"], *([words["same_button"]] if repeat else [])]
+        say(dispatcher, "confirm", text, ticket=ticket, buttons=buttons)
+        return [SlotSet("petition_draft", replace(draft, offered=repeat.number if repeat else None).to_slots())]
+
+    def _repeat(self, draft: Draft, route: Route) -> Repeat | None:
+        """The ticket that may be the same matter; a search that fails never keeps a petition from being filed."""
+        try:
+            with self.services.sessions() as session:
+                return find_repeat(session, draft, route, now=self.services.clock())
+        except SQLAlchemyError as error:
+            logger.error("repeat_not_searched error=%s", type(error).__name__)
+            return None
 
 
 class SubmitPetition(ServiceAction):
@@ -207,7 +219,8 @@ class SubmitPetition(ServiceAction):
             return [SlotSet("petition_draft", replace(draft, is_confirmed=False).to_slots())]
         ticket = filed.ticket
         said = {"number": filed.number, "code": filed.code, "unit": unit_words(ticket), "due": due_words(ticket["due"])}
-        say(dispatcher, "ticket", texts()["filed"].format(**said), ticket=ticket)
+        sentence = "joined" if ticket["state"] == "merged" else "filed"
+        say(dispatcher, "ticket", texts()[sentence].format(**said), ticket=ticket)
         return forgotten()
 
     def _file(self, draft: Draft, tracker: Tracker) -> Filed:
@@ -222,6 +235,7 @@ class SubmitPetition(ServiceAction):
                 secret=self.services.secret,
                 keyring=self.services.keyring,
                 now=self.services.clock(),
+                join=draft.offered if draft.is_same else None,
             )
             session.commit()
         return filed
@@ -263,6 +277,17 @@ def _contact(draft: Draft) -> str:
     if draft.is_anonymous:
         return str(words["anonymous"])
     return " ".join(filter(None, (draft.name, draft.phone))) or str(words["unknown"])
+
+
+def _more(route: Route, repeat: Repeat | None) -> str:
+    """What the read-back adds: how many may speak for all, and the ticket that may be the same matter."""
+    words = texts()["confirm"]
+    lines = [words["collective"]] if "collective" in route.flags else []
+    if repeat:
+        date = repeat.filed_on.strftime(words["same_date"])
+        said = {"category": repeat.category, "community": repeat.community, "date": date, "state": repeat.state}
+        lines.append(words["concluded" if repeat.is_concluded else "same"].format(**said))
+    return "".join(f"\n{line}" for line in lines)
 
 
 def _with_place_moved(kept: Draft, draft: Draft, jurisdiction: Jurisdiction) -> Draft:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from petitions import Actor, Petition
 from petitions.lifecycle import own_lifecycle
-from petitions.listing import count_by_state, get_petition, list_petitions
+from petitions.listing import Wanted, count_by_state, get_petition, list_petitions
 from petitions.network import own_network
 from petitions.visibility import visible_to
 
@@ -63,16 +63,9 @@ class TicketPage:
 
 def ticket_page(session: Session, actor: Actor, filters: Filters) -> TicketPage:
     """One page of the tickets that the actor may see, newest first, with the counts of all of them by state."""
-    found = list_petitions(
-        session,
-        actor,
-        states=filters.states,
-        unit=filters.unit or None,
-        before_id=filters.before,
-        limit=PAGE + 1,
-    )
-    tickets = found[:PAGE]
-    return TicketPage(tickets, tickets[-1].id if len(found) > PAGE else None, count_by_state(session, actor))
+    wanted = Wanted(states=filters.states, unit=filters.unit or None)
+    found = list_petitions(session, actor, wanted, after=str(filters.before) if filters.before else None, limit=PAGE)
+    return TicketPage(found.petitions, int(found.next) if found.next else None, count_by_state(session, actor))
 
 
 def ticket(session: Session, number: str, actor: Actor) -> Petition:

@@ -9,6 +9,7 @@ from petitions.model import Petition
 from petitions.numbers import Reference, parse_reference
 from petitions.privacy import Keyring
 from petitions.rates import rates
+from petitions.repeats import Repeat, find_repeat
 from petitions.rules import Rules, own_rules
 from petitions.ticking import recompute_provisional, tick
 from petitions.triage import Route, triage
@@ -24,12 +25,14 @@ __all__ = [
     "Petition",
     "PetitionError",
     "Reference",
+    "Repeat",
     "Route",
     "Rules",
     "act",
     "allowed_actions",
     "file_petition",
     "find_own_ticket",
+    "find_repeat",
     "find_ticket",
     "next_slot",
     "own_rules",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
 from petitions.clocks import (
     clock_json,
@@ -79,7 +79,7 @@ def act(
         return Outcome(petition, known, is_new=False)
     if expected_version is not None and petition.version != expected_version:
         raise PetitionError("changed_meanwhile")
-    step = _Step(petition, actor, now, rules, other)
+    step = _Step(session, petition, actor, now, rules, other)
     row, given = step.choose(action, fields)
     event = step.make(session, row, given, key)
     session.flush()
@@ -130,8 +130,10 @@ def lock_petitions(session: Session, ids: Iterable[int], *, skip_locked: bool = 
 
 
 def _locked(session: Session, petition_id: int, into: object) -> tuple[Petition, Petition | None]:
-    """The petition and the one it is merged into, if any: both locked at once, so that no two wait for each other."""
-    other = session.scalar(select(Petition.id).where(Petition.number == into)) if isinstance(into, str) else None
+    """The petition and the one it is or was merged into, if any: locked at once, so that no two wait for each other."""
+    merged_into = select(Petition.merged_into).where(Petition.id == petition_id).scalar_subquery()
+    number = into if isinstance(into, str) else merged_into
+    other = session.scalar(select(Petition.id).where(Petition.number == number))
     found = {petition.id: petition for petition in lock_petitions(session, {petition_id, other or petition_id})}
     if petition_id not in found:
         raise PetitionError("not_found")
@@ -165,6 +167,7 @@ class ClockWork:
         for running in self._named(effects.extend):
             extend_clock(running, clocks[running.clock], days, calendar)
             self.tell(running, "extend")
+        self._petition.due_at = earliest_due(self._petition)
         return self.changes
 
     def tell(self, running: RunningClock, change: str) -> None:
@@ -194,10 +197,22 @@ def running_clocks(petition: Petition) -> list[RunningClock]:
     return [clock for clock in petition.clocks if clock.stopped_at is None]
 
 
+def is_claimed(petition: Petition, now: datetime) -> bool:
+    """Whether somebody has the petition to themselves."""
+    return petition.claimed_by is not None and petition.claimed_until is not None and petition.claimed_until > now
+
+
+def earliest_due(petition: Petition) -> datetime | None:
+    """When the first of the office's running clocks ends; None when none runs."""
+    ends = (clock.due_at for clock in running_clocks(petition) if clock.paused_at is None and not clock.is_window)
+    return min(ends, default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     """One step of one actor with one petition."""
 
+    session: Session
     petition: Petition
     actor: Actor
     now: datetime
@@ -213,6 +228,7 @@ class _Step:
         rows = [row for row in rows if _may(row, self.petition, self.actor, self.rules)]
         if not rows:
             raise self._refusal("not_yours", action)
+        self._check_claim()
         given, wrong = lifecycle.read_fields(rows[0], fields)
         wrong += [name for name, value in given.items() if not self._is_known(name, value)]
         if wrong:
@@ -234,6 +250,7 @@ class _Step:
         if row.to != SAME:
             petition.state = row.to
             petition.ended_at = self.now if lifecycle.states[row.to].is_ending else None
+        self._settle_claim((before["unit"], before["offered_unit"]))
         after = values_of(petition)
         public = {name: value for name, value in given.items() if not lifecycle.fields[name].is_personal}
         words = {name: str(value) for name, value in given.items() if name not in public}
@@ -281,6 +298,20 @@ class _Step:
         petition.unsatisfied += sets.unsatisfied is not None
         if "into" in given:
             petition.merged_into = str(given["into"])
+        if sets.represents:
+            petition.represents = (petition.merged_into or petition.number) if sets.represents == "join" else None
+        if sets.claim:
+            petition.claimed_by = self.actor.name if sets.claim == "actor" else None
+
+    def _settle_claim(self, units_before: tuple[str, str | None]) -> None:
+        """A claim ends where another unit comes in or the case ends; each step of who made it renews it."""
+        petition = self.petition
+        if (petition.unit, petition.offered_unit) != units_before or petition.ended_at is not None:
+            petition.claimed_by = None
+        if petition.claimed_by is None:
+            petition.claimed_until = None
+        elif petition.claimed_by == self.actor.name and self.actor.role != "petitioner":
+            petition.claimed_until = self.now + timedelta(minutes=self.rules.lifecycle.claim.idle_minutes)
 
     def _give_to(self, name: str, office: str | None) -> None:
         """Make a unit responsible; who oversees it stays only while it stands above."""
@@ -322,6 +353,12 @@ class _Step:
                 raise PetitionError("no_accusation")
             case "not_accused" if self.petition.is_restricted:
                 self._check_accused(str(given["unit"]))
+            case "open_ticket" if self.other is None or self.other.ended_at is not None:
+                raise PetitionError("no_such_ticket")
+            case "not_joined" if self._count(Petition.merged_into):
+                raise PetitionError("others_joined")
+            case "seat_left":
+                self._check_seats()
             case "other_ticket" if (
                 self.other is None
                 or self.other is self.petition
@@ -331,8 +368,27 @@ class _Step:
                 or self.other.state in self.rules.lifecycle.fields["into"].not_in
             ):
                 raise PetitionError("no_such_ticket")
+            case "other_ticket" if self.other and self.other.state == self.rules.lifecycle.concluded.state:
+                raise PetitionError("concluded_matter", source=self.rules.lifecycle.concluded.source)
             case "redone" if self.petition.unsatisfied < self.rules.lifecycle.follow_up.closable_after:
                 raise PetitionError("not_redone")
+
+    def _check_claim(self) -> None:
+        """Keep out those whom somebody else's claim binds."""
+        petition, is_bound = self.petition, self.actor.role in self.rules.lifecycle.claim.binds
+        if is_bound and petition.claimed_by != self.actor.name and is_claimed(petition, self.now):
+            raise PetitionError("claimed", name=str(petition.claimed_by))
+
+    def _check_seats(self) -> None:
+        """Keep to the most representatives of those who joined."""
+        rule = self.rules.lifecycle.representatives
+        if self.petition.represents is None and self._count(Petition.represents) >= rule.most:
+            raise PetitionError("no_seat_left", most=str(rule.most), source=rule.source)
+
+    def _count(self, column: InstrumentedAttribute[str | None]) -> int:
+        """How many name in that column the ticket that this one is, or is merged into; its row is locked."""
+        whole = self.petition.merged_into or self.petition.number
+        return self.session.scalar(select(func.count()).where(column == whole)) or 0
 
     def _check_accused(self, unit: str) -> None:
         if self.petition.accused_unit is None:

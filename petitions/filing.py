@@ -11,15 +11,17 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from petitions.cases import open_case, running_clocks
+from petitions.cases import act, open_case, running_clocks
 from petitions.clocks import SHANGHAI
 from petitions.errors import PetitionError
 from petitions.intake import Draft
 from petitions.lifecycle import own_lifecycle
+from petitions.log import PETITIONER
 from petitions.model import Petition, Petitioner
 from petitions.numbers import code_hash, is_code, is_ticket_number, query_code, shown_code, ticket_number
 from petitions.privacy import Keyring, protect_texts, seal_personal
 from petitions.rules import Rules
+from petitions.search import write_text
 from petitions.triage import Route
 from storage import begin_writing
 
@@ -45,6 +47,7 @@ def file_petition(
     secret: bytes,
     keyring: Keyring,
     now: datetime,
+    join: str | None = None,
     rules: Rules | None = None,
 ) -> Filed:
     """File `draft` under `route`, in the caller's transaction, once for each `form_key` however often it is sent.
@@ -59,10 +62,13 @@ def file_petition(
         secret: Key from which query codes are derived; a repeat shows the same code.
         keyring: Keys that seal what is personal.
         now: Aware.
+        join: Number of the ticket that the resident says is the same matter; where it has ended meanwhile, the petition
+            stands by itself.
         rules: Other rules of the case work than those beside the code.
 
     Raises:
-        PetitionError: `not_accepted_here` when the matter lies outside the district, `incomplete` without a matter.
+        PetitionError: `not_accepted_here` when the matter lies outside the district, `incomplete` without a matter,
+            `concluded_matter` when nobody may join that ticket any more.
     """
     begin_writing(session)
     code = query_code(secret, form_key)
@@ -77,6 +83,9 @@ def file_petition(
     if not is_anonymous:
         seal_personal(keyring, petitioner, {"name": draft.name, "phone": draft.phone})
     said = {"matter": draft.matter, "place": draft.place, "occurred": draft.occurred}
+    kept = protect_texts(keyring, petitioner, said)
+    # A vector of words that are personal is not kept: the worker makes one of the masked text.
+    vector = route.vector if kept == said and route.vector else None
     petition = Petition(
         form_key=form_key,
         code_hash=code_hash(code, form_key),
@@ -84,7 +93,7 @@ def file_petition(
         conversation=conversation,
         channel=channel,
         filed_at=now,
-        **protect_texts(keyring, petitioner, said),
+        **kept,
         **_routed(route, route.unit),
     )
     try:
@@ -92,6 +101,7 @@ def file_petition(
             session.add(petition)
             session.flush()
             petition.number = ticket_number(route.prefix, petition.id, now)
+            write_text(session, petition, vector)
             open_case(session, petition, reason="；".join(route.reasons), now=now, rules=rules)
     except IntegrityError:
         # Somebody filed the same key between our look and our insert: theirs is the petition.
@@ -99,6 +109,8 @@ def file_petition(
         if known is None:
             raise
         return _filed(known, code, is_new=False)
+    if join is not None:
+        _join(session, petition, join, now=now, rules=rules)
     return _filed(petition, code, is_new=True)
 
 
@@ -166,6 +178,7 @@ def _routed(route: Route, unit: str) -> dict[str, Any]:
     return {
         "class_": route.class_,
         "category": list(route.category),
+        "topic": route.category[0],
         "level": route.level,
         "unit": unit,
         "office": route.office,
@@ -181,6 +194,14 @@ def _routed(route: Route, unit: str) -> dict[str, Any]:
         "event_count": 0,
         "event_hash": "",
     }
+
+
+def _join(session: Session, petition: Petition, number: str, *, now: datetime, rules: Rules | None) -> None:
+    try:
+        act(session, petition.id, "join", PETITIONER, {"into": number}, now=now, rules=rules)
+    except PetitionError as error:
+        if error.code == "concluded_matter":
+            raise
 
 
 def _filed(petition: Petition, code: str, *, is_new: bool) -> Filed:

@@ -14,6 +14,7 @@ import yaml
 from jurisdiction import Jurisdiction, Location
 from language.normalise import normalise
 from language.personal import Personal, find_personal
+from petitions.search import text_of
 from petitions.triage import Route
 
 _RULES = Path(__file__).with_name("intake.yml")
@@ -28,7 +29,8 @@ _MATTER_CLAUSE = re.compile(r"[^,，。;；!！?？\n]+[,，。;；!！?？\n]*"
 class Draft:
     """What a resident has said so far.
 
-    `place_asked` counts answers that settled no place, `choices` are the places an ambiguous name may mean.
+    `place_asked` counts answers that settled no place, `choices` are the places an ambiguous name may mean, `offered`
+    is the ticket that may be the same matter, `is_same` whether the resident said so.
     """
 
     matter: str | None = None
@@ -41,6 +43,8 @@ class Draft:
     place_asked: int = 0
     choices: tuple[str, ...] = ()
     legal_seen: bool = False
+    offered: str | None = None
+    is_same: bool = False
     is_confirmed: bool = False
 
     @classmethod
@@ -64,8 +68,7 @@ class Draft:
     @property
     def text(self) -> str:
         """What triage reads: the matter and its place."""
-        place = "" if self.place is None or self.place in (self.matter or "") else f"地点：{self.place}"
-        return "。".join(filter(None, (place, self.matter)))
+        return text_of(self.matter, self.place)
 
 
 def next_slot(draft: Draft, route: Route) -> str | None:
@@ -119,8 +122,9 @@ class _Reading:
             return self._first()
         if corrected := self._corrected():
             return replace(corrected, is_confirmed=False)
-        if self._requested == "confirmed" and self._matches("agrees"):
-            return replace(self._draft, is_confirmed=True)
+        is_same = self._draft.offered is not None and self._matches("same")
+        if self._requested == "confirmed" and (is_same or self._matches("agrees")):
+            return replace(self._draft, is_same=is_same, is_confirmed=True)
         if self._requested == "legal_seen":
             is_agreed = self._matches("still_files") and not self._matches("cancel")
             return replace(self._draft, legal_seen=True) if is_agreed else self._draft

@@ -25,13 +25,19 @@ Value = str | int | bool
 WHEN = frozenset(
     {"first_return", "other_unit", "satisfied", "first_dissatisfaction", "upheld"},
 )
-MUST = frozenset({"other_unit", "other_ticket", "not_extended", "redone", "restricted", "not_accused"})
+MUST = frozenset(
+    {
+        "other_unit", "other_ticket", "open_ticket", "not_joined", "seat_left", "not_extended", "redone", "restricted",
+        "not_accused",
+    }
+)  # fmt: skip
 MUST_WITH_CLOCK = frozenset({"in_time", "over"})
 # The field that a condition looks at.
 _LOOKS_AT = {
     "other_unit": "unit",
     "not_accused": "unit",
     "other_ticket": "into",
+    "open_ticket": "into",
     "not_extended": "days",
     "upheld": "is_upheld",
     "satisfied": "is_solved",
@@ -112,6 +118,8 @@ class Sets(_Strict):
     hops: Literal["add"] | None = None
     unsatisfied: Literal["add"] | None = None
     accused: Literal["field"] | None = None
+    claim: Literal["actor", "none"] | None = None
+    represents: Literal["join", "none"] | None = None
 
 
 class Effects(_Strict):
@@ -166,6 +174,28 @@ class FollowUp(_Strict):
     source: str = Field(min_length=1)
 
 
+class ClaimRule(_Strict):
+    """How long a claim lasts without a step of who made it, and whom it keeps away."""
+
+    idle_minutes: int = Field(gt=0)
+    binds: frozenset[Role]
+    source: str = Field(min_length=1)
+
+
+class Representatives(_Strict):
+    """How many may speak for all who joined one matter."""
+
+    most: int = Field(gt=0)
+    source: str = Field(min_length=1)
+
+
+class Concluded(_Strict):
+    """The state after which the same matter is not taken up again, and the law that says so."""
+
+    state: str
+    source: str = Field(min_length=1)
+
+
 class Lifecycle(_Strict):
     """The whole table. Every state can be reached, and from every state an ending can."""
 
@@ -176,6 +206,9 @@ class Lifecycle(_Strict):
     groups: Mapping[str, tuple[str, ...]]
     fields: Mapping[str, FieldRule]
     follow_up: FollowUp
+    claim: ClaimRule
+    representatives: Representatives
+    concluded: Concluded
     notes: Mapping[str, str]
     transitions: tuple[Transition, ...]
 
@@ -189,6 +222,8 @@ class Lifecycle(_Strict):
         known = set(self.states)
         if self.initial not in known:
             yield f"initial: unknown state {self.initial}"
+        if self.concluded.state not in known:
+            yield f"concluded: unknown state {self.concluded.state}"
         for group, names in self.groups.items():
             yield from (f"groups.{group}: unknown state {name}" for name in names if name not in known)
         for name, rule in self.fields.items():

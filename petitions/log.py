@@ -31,7 +31,7 @@ BEFORE_THE_FIRST = "0" * 64
 # What of a petition's row changes during its life; each event tells the new values.
 TRACKED = (
     "unit", "level", "office", "community", "offered_unit", "offered_office", "overseer_unit",
-    "hops", "unsatisfied", "merged_into", "accepted_at", "accused_unit",
+    "hops", "unsatisfied", "merged_into", "accepted_at", "accused_unit", "claimed_by", "represents",
 )  # fmt: skip
 _HASHED = (
     "petition_id", "number", "at", "action", "actor", "role", "unit", "category", "community",

@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storage import Base, UtcDateTime
@@ -53,6 +53,40 @@ class Petition(Base):
     """A petition and where it stands."""
 
     __tablename__ = "petition"
+    # What a page is filtered by, each in the order in which the page is shown.
+    __table_args__ = (
+        Index("ix_petition_state", "state", "id", "is_restricted"),
+        Index("ix_petition_unit", "unit", "state", "id", "is_restricted"),
+        Index("ix_petition_unit_id", "unit", "id"),
+        Index("ix_petition_topic", "topic", "id"),
+        Index("ix_petition_community", "community", "id"),
+        Index("ix_petition_class", "class", "id"),
+        Index("ix_petition_priority", "priority", "id"),
+        Index("ix_petition_due_at", "due_at", "id"),
+        Index(
+            "ix_petition_open",
+            "unit",
+            "id",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        # What waits for somebody to take it, and claims that may have lapsed.
+        Index(
+            "ix_petition_unclaimed",
+            "unit",
+            "due_at",
+            "id",
+            sqlite_where=text("claimed_by IS NULL AND due_at IS NOT NULL"),
+            postgresql_where=text("claimed_by IS NULL AND due_at IS NOT NULL"),
+        ),
+        Index("ix_petition_claimed_until", "claimed_until"),
+        Index(
+            "ix_petition_restricted",
+            "state",
+            sqlite_where=text("is_restricted = 1"),
+            postgresql_where=text("is_restricted"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     # Known only once the row has its id, within the same transaction.
@@ -62,8 +96,10 @@ class Petition(Base):
     petitioner_id: Mapped[int] = mapped_column(ForeignKey("petitioner.id"), index=True)
     class_: Mapped[str] = mapped_column("class", String(16))
     category: Mapped[list[str]] = mapped_column(JSON)
+    # The first level of the category, where a list can be filtered by it.
+    topic: Mapped[str] = mapped_column(String(40))
     level: Mapped[str] = mapped_column(String(4))
-    unit: Mapped[str] = mapped_column(String(60), index=True)
+    unit: Mapped[str] = mapped_column(String(60))
     office: Mapped[str | None] = mapped_column(String(60))
     community: Mapped[str | None] = mapped_column(String(40))
     priority: Mapped[str] = mapped_column(String(16))
@@ -79,7 +115,7 @@ class Petition(Base):
     occurred: Mapped[str | None] = mapped_column(Text)
     conversation: Mapped[str] = mapped_column(String(100), index=True)
     channel: Mapped[str] = mapped_column(String(20))
-    state: Mapped[str] = mapped_column(String(20), index=True)
+    state: Mapped[str] = mapped_column(String(20))
     # `unit` is responsible until another accepts (首接负责); then whom it is offered to, and who oversees it.
     offered_unit: Mapped[str | None] = mapped_column(String(60), index=True)
     offered_office: Mapped[str | None] = mapped_column(String(60))
@@ -87,6 +123,13 @@ class Petition(Base):
     hops: Mapped[int] = mapped_column(default=0)
     unsatisfied: Mapped[int] = mapped_column(default=0)
     merged_into: Mapped[str | None] = mapped_column(String(16), index=True)
+    # The ticket for whose petitioners this one speaks, as at most five do.
+    represents: Mapped[str | None] = mapped_column(String(16), index=True)
+    # Who works on it just now, and until when nobody else of the unit does.
+    claimed_by: Mapped[str | None] = mapped_column(String(100))
+    claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The earliest end of the office's running clocks; None when none runs.
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     filed_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # When nothing more was owed; from then on its personal data age.
@@ -101,6 +144,28 @@ class Petition(Base):
     events: Mapped[list[Event]] = relationship(order_by="Event.number", back_populates="petition")
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy declares it so
+
+
+class PetitionText(Base):
+    """What a petition is searched by: the words of its masked text, and what it means.
+
+    The words are parted by spaces and stand in the full-text index of the database (migration 0030).
+    """
+
+    __tablename__ = "petition_text"
+    __table_args__ = (
+        Index(
+            "ix_petition_text_unread",
+            "petition_id",
+            sqlite_where=text("vector IS NULL"),
+            postgresql_where=text("vector IS NULL"),
+        ),
+    )
+
+    petition_id: Mapped[int] = mapped_column(ForeignKey("petition.id"), primary_key=True, autoincrement=False)
+    words: Mapped[str] = mapped_column(Text)
+    # A sentence vector in 384 bytes; None until the worker has made it.
+    vector: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class RunningClock(Base):

@@ -56,6 +56,7 @@ class OutboxRules(_Strict):
 
     as_of: date
     tell: tuple[Telling, ...]
+    joined: Mapping[str, str]
     texts: Mapping[str, str]
     retry_minutes: tuple[int, ...] = Field(min_length=1)
     lease_minutes: int
@@ -97,22 +98,12 @@ def tell(session: Session, petition: Petition, event: Event) -> None:
             and not _is_told_otherwise(event.action)
         )
         for to in telling.to if is_meant else ():
+            if to == "petitioner" and (kind := own_outbox().joined.get(telling.kind)):
+                for joined_id in _joined(session, petition):
+                    _add(session, petition, event, to, kind, petition_id=joined_id)
             unit = {"unit": petition.unit, "offered": petition.offered_unit, "overseer": petition.overseer_unit}.get(to)
             if to == "petitioner" or unit:
-                session.add(
-                    OutboxMessage(
-                        key=f"{petition.id}-{event.number}-{to}",
-                        petition_id=petition.id,
-                        kind=telling.kind,
-                        to=to,
-                        unit=unit,
-                        payload={"state": event.state_to},
-                        state=PENDING,
-                        attempts=0,
-                        created_at=event.at,
-                        next_at=event.at,
-                    )
-                )
+                _add(session, petition, event, to, telling.kind, unit=unit)
 
 
 def take(session: Session, *, now: datetime) -> OutboxMessage | None:
@@ -217,6 +208,46 @@ def purge_outbox(session: Session, *, now: datetime) -> int:
     session.execute(delete(Notice).where(Notice.created_at < before))
     old = OutboxMessage.created_at < before
     return _count(session.execute(delete(OutboxMessage).where(OutboxMessage.state.in_((SENT, WITHHELD)), old)))
+
+
+def _add(
+    session: Session,
+    petition: Petition,
+    event: Event,
+    to: To,
+    kind: str,
+    *,
+    unit: str | None = None,
+    petition_id: int | None = None,
+) -> None:
+    """A message of this event; `petition_id` is the ticket it is about where that is another."""
+    session.add(
+        OutboxMessage(
+            key=f"{petition.id}-{event.number}-{to}" + (f"-{petition_id}" if petition_id else ""),
+            petition_id=petition_id or petition.id,
+            kind=kind,
+            to=to,
+            unit=unit,
+            payload={"state": event.state_to},
+            state=PENDING,
+            attempts=0,
+            created_at=event.at,
+            next_at=event.at,
+        )
+    )
+
+
+def _joined(session: Session, petition: Petition) -> list[int]:
+    """The ids of the petitions merged into this one, and of those merged into them."""
+    found: list[int] = []
+    numbers = [petition.number]
+    while numbers:
+        rows = session.execute(
+            select(Petition.id, Petition.number).where(Petition.merged_into.in_(numbers)).order_by(Petition.id)
+        ).all()
+        found += [row.id for row in rows]
+        numbers = [row.number for row in rows]
+    return found
 
 
 def _is_told_otherwise(action: str) -> bool:

@@ -33,7 +33,7 @@ from petitions.cases import lock_petitions
 from petitions.data import load
 from petitions.errors import PetitionError
 from petitions.log import SYSTEM, Actor, append, canonical, erase_words
-from petitions.model import Event, EventPrivate, Notice, Personal, Petition, Petitioner
+from petitions.model import Event, EventPrivate, Notice, Personal, Petition, Petitioner, PetitionText
 from petitions.rules import Rules, own_rules
 from petitions.visibility import handles, may_see, visible_to
 from storage import begin_writing
@@ -290,6 +290,7 @@ def erase_person(
             if getattr(petition, name) is not None:
                 setattr(petition, name, own_privacy().erased)
         petition.petitioner.erased_at = now
+        session.execute(delete(PetitionText).where(PetitionText.petition_id == petition.id))
         petition.route, petition.conversation = {}, ""
         also = {"kinds": kinds, "is_whole": True}
         words = erase_words(session, petition, actor, now=now, also=also, words={"reason": reason.strip()})
@@ -419,6 +420,9 @@ def _not_under(session: Session, key_id: str, limit: int) -> Sequence[Personal]:
 
 def _set_text(session: Session, row: Personal, text: str) -> None:
     session.execute(update(Petition).where(Petition.petitioner_id == row.petitioner_id).values({row.kind: text}))
+    # By what the text before was found; the worker writes it anew.
+    of_petitioner = select(Petition.id).where(Petition.petitioner_id == row.petitioner_id)
+    session.execute(delete(PetitionText).where(PetitionText.petition_id.in_(of_petitioner)))
 
 
 def _locked_for(

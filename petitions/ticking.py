@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from petitions.cases import ClockWork, lock_petitions, running_clocks
+from petitions.cases import ClockWork, earliest_due, lock_petitions, running_clocks
 from petitions.clocks import OVERDUE_STEP, set_due, step_at
 from petitions.log import SYSTEM, append, values_of
 from petitions.model import Petition, RunningClock
@@ -79,6 +79,7 @@ def recompute_provisional(session: Session, *, now: datetime, rules: Rules | Non
                 if has_moved or not clock.is_provisional:
                     work.tell(clock, "recompute")
         if work.changes:
+            petition.due_at = earliest_due(petition)
             _write(session, petition, "recompute", {"clocks": work.changes}, now)
             count += len(work.changes)
     session.flush()

@@ -18,6 +18,7 @@ from language.danger import Danger, find_danger
 from language.normalise import normalise
 from language.vectors import Encoder
 from petitions.category import Category, Judgement, category_model
+from petitions.search import quantised
 
 _TAXONOMY = Path(__file__).with_name("taxonomy.yml")
 _WORDS_SHOWN = 3
@@ -49,6 +50,8 @@ class Route:
     is_time_asked: bool = False
     is_community_asked: bool = False
     prefix: str = ""
+    # What the text means, as `search.quantised` keeps it; empty without an encoder.
+    vector: bytes = field(default=b"", repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """The `route` object of the contract."""
@@ -114,7 +117,7 @@ class _Triage:
         self._rules = _compiled(jurisdiction)
         self._data = jurisdiction.routing
         self._text = normalise(text)
-        self._encoder = encoder
+        self._vector = encoder.encode([self._text])[0] if encoder and self._text else None
         self._danger: Danger | None = find_danger(text, jurisdiction)
         self._location: Location = jurisdiction.locate(text)
         self._reasons: list[str] = []
@@ -148,6 +151,7 @@ class _Triage:
             is_time_asked=matter is not None and matter.is_time_asked,
             is_community_asked=office == self._data.undecided_queue,
             prefix=self._data.ticket_prefix,
+            vector=b"" if self._vector is None else quantised(self._vector),
         )
 
     def _say(self, reason: str, words: list[str] | str = (), **fields: str) -> None:  # type: ignore[assignment]
@@ -174,8 +178,7 @@ class _Triage:
         for matter, score in scores:
             if score.value > 0:
                 hints[matter.category] = max(hints.get(matter.category, 0), self._hint(score.value))
-        vector = self._encoder.encode([self._text])[0] if self._encoder and self._text else None
-        return category_model().judge(self._text, vector, hints), scores
+        return category_model().judge(self._text, self._vector, hints), scores
 
     def _hint(self, score: float) -> float:
         """Log odds for a category: a rule in a short message says more than the same words somewhere in a letter."""

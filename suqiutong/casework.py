@@ -54,6 +54,52 @@ def show(number: Number) -> None:
         )
 
 
+@petitions.command("list")
+def list_(
+    search: Annotated[str, typer.Option("--search", help="Words that all occur in matter, place or number.")] = "",
+    state: Annotated[list[str] | None, typer.Option("--state", help="As often as needed.")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="The responsible unit.")] = None,
+    below: Annotated[bool, typer.Option("--below", help="And the units below it.")] = False,
+    topic: Annotated[str | None, typer.Option("--topic", help="First level of the category.")] = None,
+    community: Annotated[str | None, typer.Option("--community", help="Such as 碧眼.")] = None,
+    class_: Annotated[str | None, typer.Option("--class", help="Such as 投诉.")] = None,
+    priority: Annotated[str | None, typer.Option("--priority", help="emergency, urgent or normal.")] = None,
+    due_before: Annotated[
+        str | None, typer.Option("--due-before", help="A moment by which a clock ends; the soonest come first.")
+    ] = None,
+    after: Annotated[str | None, typer.Option("--after", help="`next` of the page before.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="At most this many.")] = 50,
+) -> None:
+    """Show a page of tickets, one JSON object a line, and then what begins the next page."""
+    from petitions.filing import ticket_of
+    from petitions.listing import Wanted, list_petitions
+    from petitions.log import SYSTEM
+
+    wanted = Wanted(
+        search=search,
+        states=tuple(state or ()),
+        unit=unit,
+        with_below=below,
+        topic=topic,
+        community=community,
+        class_=class_,
+        priority=priority,
+        due_before=_moment(due_before) if due_before else None,
+    )
+    with Services(read_settings()).sessions() as session, said_in_words():
+        page = list_petitions(session, SYSTEM, wanted, after=after, limit=limit)
+        for petition in page.petitions:
+            typer.echo(json.dumps(ticket_of(petition), ensure_ascii=False))
+        typer.echo(json.dumps({"next": page.next}))
+
+
+@petitions.command("similar")
+def similar(text: Annotated[str, typer.Argument(help="What somebody tells.")]) -> None:
+    """Show the tickets most like a text, one JSON object a line; accusations never."""
+    for one in Services(read_settings()).similar(text):
+        typer.echo(json.dumps(one, ensure_ascii=False))
+
+
 @petitions.command("act")
 def act(
     number: Number,

@@ -72,6 +72,33 @@ def clean(services: Services) -> int:
             return done
 
 
+def index(services: Services) -> int:
+    """Make the sentence vectors that filing left out; how many."""
+    from petitions.search import has_unread, read_unread
+
+    done = 0
+    while True:
+        with services.sessions() as session:
+            # The model behind the vectors is large: it is loaded only when it is needed.
+            if not has_unread(session):
+                return done
+        with services.writing() as session:
+            done += read_unread(session, services.encoder)
+
+
+def write_texts(services: Services) -> int:
+    """Write the words by which petitions are searched where there are none; how many."""
+    from petitions.search import write_missing_texts
+
+    done = 0
+    while True:
+        with services.writing() as session:
+            count = write_missing_texts(session)
+        done += count
+        if not count:
+            return done
+
+
 def deliver(services: Services, send: Send | None = None) -> dict[str, int]:
     """Deliver every message that is due; how many ended in which state."""
     send = send or sender(services)
@@ -139,6 +166,8 @@ def _deliver_one(services: Services, send: Send) -> str | None:
 JOBS: dict[str, Callable[[Services], object]] = {
     "deliver": deliver,
     "tick": tick,
+    "index": index,
     "recompute": recompute,
+    "write_texts": write_texts,
     "clean": clean,
 }

@@ -210,11 +210,16 @@ class Services:
 
     def similar(self, text: str, actor: Actor | None = None) -> list[dict[str, Any]]:
         """Petitions like this one that the actor may see; without one, those that everybody may."""
+        from language.normalise import normalise
+        from language.personal import mask_personal
+        from petitions.search import quantised
+        from petitions.similar import find_similar
         from petitions.visibility import STRANGER
-        from suqiutong.similar import find_similar
 
+        vector = quantised(self.encoder.encode([normalise(text)])[0])
         with self.sessions() as session:
-            return find_similar(session, text, self.encoder, actor or STRANGER)
+            found = find_similar(session, mask_personal(text), vector, actor or STRANGER)
+            return [one.to_json() for one in found]
 
     def said_in(self, conversation: str) -> list[tuple[str, str]]:
         """What was said in a conversation, oldest first: a kind of the contract or `resident`, and the text."""

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 SCHEDULE: dict[str, Callable[..., bool]] = {
     "deliver": crontab(),
     "tick": crontab(),
+    "write_texts": crontab(hour="19", minute="0"),
+    "index": crontab(),
     "recompute": crontab(hour="19", minute="10"),
     "clean": crontab(hour="19", minute="40"),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from uuid import uuid4
@@ -12,21 +11,10 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
 
 from suqiutong.database import make_engine, upgrade
-
-# Address of a PostgreSQL server on which databases may be made; without it the tests run on SQLite alone.
-SERVER = os.environ.get("SUQIUTONG_TEST_POSTGRESQL", "")
-KINDS = ("sqlite", "postgresql") if SERVER else ("sqlite",)
+from tests.postgresql import postgresql_server
 
 
-def on_server(statement: str) -> None:
-    """Run a statement that no transaction may hold."""
-    server = create_engine(SERVER, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(statement))
-    server.dispose()
-
-
-@pytest.fixture(scope="session", params=KINDS)
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def new_database(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], URL]]:
@@ -43,19 +31,25 @@ def new_database(
 
         yield copy_file
         return
-    name = f"suqiutong_test_{uuid4().hex}"
-    made = [name]
-    on_server(f"CREATE DATABASE {name}")
-    migrate(make_url(SERVER).set(database=name))
+    with postgresql_server() as server:
+        name = f"template_{uuid4().hex}"
+        on_server(server, f"CREATE DATABASE {name}")
+        migrate(server.set(database=name))
 
-    def copy_database() -> URL:
-        made.append(f"suqiutong_test_{uuid4().hex}")
-        on_server(f"CREATE DATABASE {made[-1]} TEMPLATE {name}")
-        return make_url(SERVER).set(database=made[-1])
+        def copy_database() -> URL:
+            database = f"test_{uuid4().hex}"
+            on_server(server, f"CREATE DATABASE {database} TEMPLATE {name} STRATEGY FILE_COPY")
+            return server.set(database=database)
 
-    yield copy_database
-    for database in made:
-        on_server(f"DROP DATABASE {database} WITH (FORCE)")
+        yield copy_database
+
+
+def on_server(server: URL, statement: str) -> None:
+    """Run a statement that no transaction may hold."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
 
 
 def migrate(url: URL) -> None:
@@ -69,9 +63,13 @@ def migrate(url: URL) -> None:
 
 
 @pytest.fixture
-def database_url(new_database: Callable[[], URL]) -> str:
+def database_url(new_database: Callable[[], URL]) -> Iterator[str]:
     """Address of a new, migrated database."""
-    return new_database().render_as_string(hide_password=False)
+    url = new_database()
+    yield url.render_as_string(hide_password=False)
+    if url.get_backend_name() == "postgresql":
+        # Hundreds of them are gigabytes.
+        on_server(url.set(database="postgres"), f"DROP DATABASE {url.database} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ OWN_TABLES = {
     "petitioner",
     "personal",
     "petition",
+    "petition_text",
     "running_clock",
     "event",
     "event_private",
@@ -61,9 +62,15 @@ def file(session: Session, form_key: str = "form-1", draft: Draft = DRAFT, now: 
     )
 
 
+def is_of_a_model(name: str | None, _kind: str, _parents: object) -> bool:
+    """Whether the models know it: the full-text index of each database is the migration's alone."""
+    return not (name or "").startswith("petition_words") and name != "ix_petition_text_words"
+
+
 def test_the_tables_are_those_of_the_models_and_go_away_again(engine: Engine) -> None:
     with engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+        context = MigrationContext.configure(connection, opts={"include_name": is_of_a_model})
+        differences = compare_metadata(context, Base.metadata)
         assert differences == []
     downgrade(engine, "base")
     assert set(inspect(engine).get_table_names()) <= {"alembic_version"}

@@ -42,6 +42,9 @@ OWN_REFUSALS = {
     "no_such_ticket",
     "not_redone",
     "wrong_fields",
+    "claimed",
+    "concluded_matter",
+    "others_joined",
 }
 
 

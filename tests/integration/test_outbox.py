@@ -20,6 +20,7 @@ from petitions.errors import PetitionError
 from petitions.log import verify
 from petitions.model import Event, Notice, OutboxMessage, Petition
 from petitions.outbox import DeliveryError, Letter, dead_letters, own_outbox, purge_outbox, retry_dead, take
+from petitions.search import has_unread
 from storage import begin_writing
 from suqiutong import jobs
 from suqiutong.errors import CommandError
@@ -278,13 +279,14 @@ def test_the_schedule_does_every_job(services: ClockedServices) -> None:
     assert set(tasks) == set(SCHEDULE) == set(jobs.JOBS)
     night = datetime(2026, 11, 24, 19, 10, tzinfo=UTC)
     due = {task.name for task in queue.read_periodic(night.replace(tzinfo=None))}
-    assert due == {"deliver", "tick", "recompute"}
+    assert due == {"deliver", "tick", "index", "recompute"}
     for task in queue.read_periodic(night.replace(tzinfo=None)):
         queue.execute(task)
     with services.sessions() as session:
         assert session.scalar(select(func.count()).select_from(Event).where(Event.action == "overdue")) == 4
         assert verify(session).seals == 1
         assert session.scalar(select(func.count()).select_from(Notice)) > 0
+        assert not has_unread(session)
     assert jobs.clean(services) == 0
 
 

@@ -41,6 +41,22 @@ def failure(result):
     return line
 
 
+def lines(result):
+    assert result.returncode == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_tickets_are_listed_searched_and_compared(command, number):
+    wanted = ("--unit", STATION, "--state", "received", "--due-before", "2026-03-03", "--community", "碧眼")
+    for arguments in ((), ("--search", "垃圾"), wanted):
+        (ticket, end) = lines(command("list", *arguments))
+        assert (ticket["number"], ticket["state"], end) == (number, "received", {"next": None})
+    assert lines(command("list", "--search", "路灯")) == [{"next": None}]
+    assert failure(command("list", "--after", "x")) == "error: 这一页不存在，请从第一页重新查看。"
+    (like,) = lines(command("similar", "碧眼社区楼下垃圾三天没人清"))
+    assert like["number"] == number
+
+
 def test_a_petition_is_worked_on_shown_and_replayed(command, number):
     shown = json.loads(command("show", number).stdout)
     assert (shown["state"], shown["label"]) == ("received", "已收到，等待受理")

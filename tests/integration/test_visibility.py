@@ -4,19 +4,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
 from petitions.cases import act, allowed_actions
 from petitions.errors import PetitionError
-from petitions.listing import count_by_state, get_petition, list_petitions
+from petitions.listing import Wanted, count_by_state, get_petition, list_petitions
 from petitions.log import SYSTEM, Actor, verify
-from petitions.model import Petition
+from petitions.model import Petition, PetitionText
 from petitions.privacy import find_by_personal, unmask
 from petitions.rates import rates
 from petitions.rules import own_rules
+from petitions.search import quantised, read_unread, write_text
+from petitions.similar import find_similar
 from petitions.visibility import STRANGER, may_see, visible_to
-from suqiutong.similar import find_similar
 from tests.integration.cases import (
     DISTRICT,
     HALL,
@@ -30,7 +31,7 @@ from tests.integration.cases import (
     route,
     step,
 )
-from tests.integration.test_similar import NoiseEncoder
+from tests.integration.test_similar import NOISE, NoiseEncoder
 
 UNITS = (DISTRICT, HALL, OTHER_HALL, STATION, OTHER_STATION)
 TOP = person("supervisor", DISTRICT)
@@ -114,16 +115,21 @@ def test_the_accused_learn_of_it_in_no_way(engine: Engine) -> None:
         open_case = file_case(session)
         accused = accuse(session, HALL)
         accused.matter = "工地噪音,城管不管"
+        session.execute(delete(PetitionText).where(PetitionText.petition_id == accused.id))
+        write_text(session, accused)
         session.flush()
+        read_unread(session, NoiseEncoder())
         span = {"since": NOW - timedelta(days=1), "until": NOW + timedelta(days=1)}
         for unit in (HALL, STATION, OTHER_STATION):
             actor = person("supervisor", unit)
-            assert list_petitions(session, actor) == [open_case]
-            assert list_petitions(session, actor, unit=DISTRICT) == []
+            assert list_petitions(session, actor).petitions == [open_case]
+            for wanted in (Wanted(unit=DISTRICT), Wanted(search="工地噪音"), Wanted(search=str(accused.number))):
+                assert list_petitions(session, actor, wanted).petitions == []
+            assert list_petitions(session, actor, Wanted(class_="检举控告")).petitions == []
             assert count_by_state(session, actor) == {"received": 1}
             assert sum(group.filed for group in rates(session, actor=actor, by=["unit"], **span)) == 1
             assert find_by_personal(session, KEYRING, "phone", "13800138000", actor) == [open_case]
-            assert find_similar(session, "工地噪音", NoiseEncoder(), actor) == []
+            assert find_similar(session, "工地噪音,城管不管", quantised(NOISE), actor) == []
             assert allowed_actions(accused, actor) == ()
             with pytest.raises(PetitionError) as refused:
                 get_petition(session, str(accused.number), actor)
@@ -138,7 +144,9 @@ def test_the_accused_learn_of_it_in_no_way(engine: Engine) -> None:
             with pytest.raises(PetitionError) as refused:
                 step(session, open_case, "merge", person("operator", STATION), into=accused.number, reason="重复")
             assert refused.value.code == "no_such_ticket"
-        assert list_petitions(session, TOP) == [accused, open_case]
+        assert list_petitions(session, TOP).petitions == [accused, open_case]
+        assert list_petitions(session, TOP, Wanted(search="工地噪音")).petitions == [accused]
+        assert [one.petition for one in find_similar(session, "工地噪音,城管不管", quantised(NOISE), TOP)] == [accused]
         assert count_by_state(session, TOP) == {"received": 2}
         with pytest.raises(PetitionError) as refused:
             step(session, open_case, "merge", TOP, into=accused.number, reason="重复")
@@ -152,11 +160,3 @@ def test_only_an_accusation_has_an_accused(engine: Engine) -> None:
             with pytest.raises(PetitionError) as refused:
                 step(session, petition, "name_accused", person("operator", STATION), accused=accused, reason="x")
             assert refused.value.code == code
-
-
-def test_a_page_begins_where_the_one_before_ended(engine: Engine) -> None:
-    with Session(engine) as session:
-        petitions = [file_case(session, f"form-{number}") for number in range(5)]
-        first = list_petitions(session, TOP, states=["received"], limit=3)
-        assert [*first, *list_petitions(session, TOP, before_id=first[-1].id, limit=3)] == petitions[::-1]
-        assert list_petitions(session, TOP, states=["closed"]) == []

@@ -1,5 +1,7 @@
 """A petition is read message by message, read back, and filed once."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
@@ -8,8 +10,9 @@ from actions.answering import Answer
 from actions.base import texts
 from actions.danger import Crisis, Emergency
 from actions.petition import ReadPetition, SubmitPetition
-from petitions import Petition
+from petitions import Petition, PetitionError, Repeat, file_petition
 from tests.unit.actions.fakes import FakeServices, Resident, kinds
+from tests.unit.channels.fakes import NOW
 
 COVER = "白花洞路口的井盖松了,一过车就响,希望修好"
 EVERYTHING = "白花社区第二工业区昨晚有人乱倒垃圾,我叫李强,电话13800138000"
@@ -267,6 +270,56 @@ def test_the_petition_is_read_back_with_where_it_goes_and_why():
     assert message["ticket"]["number"] is None
     assert message["ticket"]["state"] == "draft"
     assert [button["text"] for button in message["buttons"]] == ["确认提交", "取消登记"]
+
+
+OFFERED = Repeat("GM2603020000013", "环境卫生", "白花", NOW.date(), "正在办理", is_concluded=False)
+
+
+def test_the_same_matter_of_another_is_offered_and_joined(monkeypatch):
+    monkeypatch.setattr("actions.petition.find_repeat", lambda *_args, **_more: OFFERED)
+    joins = []
+    monkeypatch.setattr(
+        "actions.petition.file_petition",
+        lambda *args, **more: joins.append(more["join"]) or file_petition(*args, **more),
+    )
+    for answer, join in (("是同一件", OFFERED.number), ("确认提交", None)):
+        resident = Resident()
+        (message,) = resident.tells(EVERYTHING, "file_petition")
+        assert "已经有人反映过相似的事：白花社区，环境卫生，11月" in message["text"]
+        assert "现在正在办理" in message["text"]
+        assert OFFERED.number not in message["text"]
+        assert message["buttons"][-1] == texts()["confirm"]["same_button"]
+        assert kinds(resident.tells(answer, "confirm")) == ["ticket"]
+        assert joins.pop() == join
+
+
+def test_without_a_search_a_petition_is_filed_all_the_same(monkeypatch, caplog):
+    def fail(*_args, **_more):
+        raise OperationalError("SELECT", {}, Exception("words"))
+
+    monkeypatch.setattr("actions.petition.find_repeat", fail)
+    resident = ready()
+    assert kinds(resident.tells("确认提交", "confirm")) == ["ticket"]
+    assert "repeat_not_searched error=OperationalError" in caplog.text
+
+
+def test_what_was_concluded_is_refused_with_the_law(monkeypatch):
+    monkeypatch.setattr("actions.petition.find_repeat", lambda *_args, **_more: replace(OFFERED, is_concluded=True))
+
+    def refuse(*_args, **_more):
+        raise PetitionError("concluded_matter", source="《信访工作条例》第三十六条")
+
+    resident = Resident()
+    (message,) = resident.tells(EVERYTHING, "file_petition")
+    assert "如果是同一件，依法不再受理" in message["text"]
+    monkeypatch.setattr("actions.petition.file_petition", refuse)
+    (message,) = resident.tells("是同一件", "confirm")
+    assert (message["kind"], "第三十六条" in message["text"]) == ("notice", True)
+
+
+def test_many_are_told_that_few_speak_for_them():
+    (message,) = Resident().tells("我们小区三十多户联名反映白花社区昨晚有人乱倒垃圾,我叫李强", "file_petition")
+    assert "代表不超过5人" in message["text"]
 
 
 def test_a_correction_is_read_back_again():

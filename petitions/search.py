@@ -1,0 +1,187 @@
+"""The words and the meaning of petitions: written when one is filed, searched through an index of the database.
+
+Chinese has no spaces, so that its text is cut into overlapping pairs of signs: whatever stands in it is then found
+by the pairs of which it is made. Both databases keep the same words, SQLite in an FTS5 table, PostgreSQL in a GIN
+index over a `tsvector`. Only the masked text is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import DDL, ColumnElement, Select, cast, column, event, func, literal, select, table
+from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
+from sqlalchemy.orm import Session
+
+from language.normalise import normalise
+from language.vectors import Encoder, Vectors
+from petitions.model import Petition, Petitioner, PetitionText
+from storage import begin_writing
+
+_PIECE = re.compile(r"[\u3400-\u9fff]+|[a-z0-9]+")
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_LONGEST_WORD = 20
+_FULL_TEXT = table("petition_words", column("rowid"), column("words"))
+_HIGHEST = np.float32(127)
+# The full-text index, as migration 0030 makes it, for a database that is made from the models. That of SQLite keeps
+# itself by triggers.
+_MAKING = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE petition_words USING fts5 "
+        "(words, content='petition_text', content_rowid='petition_id', detail='none')",
+        "CREATE TRIGGER petition_text_insert AFTER INSERT ON petition_text BEGIN "
+        "INSERT INTO petition_words (rowid, words) VALUES (new.petition_id, new.words); END",
+        "CREATE TRIGGER petition_text_delete AFTER DELETE ON petition_text BEGIN "
+        "INSERT INTO petition_words (petition_words, rowid, words) VALUES ('delete', old.petition_id, old.words); END",
+    ),
+    "postgresql": (
+        "CREATE INDEX ix_petition_text_words ON petition_text "
+        "USING gin (array_to_tsvector(string_to_array(words, ' ')))",
+    ),
+}
+for _dialect, _statements in _MAKING.items():
+    for _statement in _statements:
+        event.listen(PetitionText.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
+
+
+def words_of(text: str) -> list[str]:
+    """The words by which a text is found, each once, in order: pairs of Chinese signs, and runs of letters or digits.
+
+    A last sign stands alone too, so that every sign begins a word and can be searched by itself.
+    """
+    found: dict[str, None] = {}
+    for piece in _PIECE.findall(normalise(text)):
+        if _CHINESE.match(piece):
+            found.update(dict.fromkeys(piece[i : i + 2] for i in range(len(piece))))
+        else:
+            found[piece[:_LONGEST_WORD]] = None
+    return list(found)
+
+
+def wanted_words(text: str) -> list[str]:
+    """The words that a searched text must have, as `words_of` cuts it; a single Chinese sign is the start of one."""
+    found: dict[str, None] = {}
+    # Whoever parts two words by a space does not say that they stand together.
+    for piece in (piece for part in text.split() for piece in _PIECE.findall(normalise(part))):
+        if _CHINESE.match(piece) and len(piece) > 1:
+            found.update(dict.fromkeys(piece[i : i + 2] for i in range(len(piece) - 1)))
+        else:
+            found[piece[:_LONGEST_WORD]] = None
+    return list(found)
+
+
+def write_text(session: Session, petition: Petition, vector: bytes | None = None) -> None:
+    """Write by what a petition is found that has no words yet, in the transaction that writes its text.
+
+    Args:
+        session: Open; the caller commits.
+        petition: With its number and its masked text.
+        vector: What its text means, as `quantised` keeps it; None leaves that to `read_unread`.
+    """
+    words = " ".join(words_of(f"{petition.number} {text_of(petition.matter, petition.place)}"))
+    session.add(PetitionText(petition_id=petition.id, words=words, vector=vector))
+
+
+def text_of(matter: str | None, place: str | None) -> str:
+    """What a petition is judged and compared by: its matter, and its place where that does not stand in it."""
+    named = "" if place is None or place in (matter or "") else f"地点：{place}"
+    return "。".join(filter(None, (named, matter)))
+
+
+def quantised(vector: NDArray[np.float32]) -> bytes:
+    """A sentence vector of shape (384,) in as many bytes; its length is lost, its direction kept."""
+    kept: NDArray[np.int8] = np.rint(vector * (_HIGHEST / np.abs(vector).max())).astype(np.int8)
+    return bytes(kept.tobytes())
+
+
+def nearness(vector: bytes, others: Sequence[bytes | None]) -> NDArray[np.float32]:
+    """The cosine of a quantised vector to each of others; 0 where there is none."""
+    empty = bytes(len(vector))
+    rows = np.stack([np.frombuffer(other or empty, dtype=np.int8) for other in others]).astype(np.float32)
+    own = np.frombuffer(vector, dtype=np.int8).astype(np.float32)
+    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(own)
+    return np.asarray(rows @ own / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+
+
+def find_by_words(session: Session, words: Sequence[str], *, before_id: int | None = None, limit: int) -> Sequence[int]:
+    """The ids of the newest petitions whose text has all of these words, newest first; who may see them is not asked.
+
+    Args:
+        session: Open.
+        words: As `wanted_words` cuts them.
+        before_id: Only those filed before this one.
+        limit: At most this many; the index is read no further.
+    """
+    return session.scalars(_by_words(session, words, before_id).limit(limit)).all()
+
+
+def has_unread(session: Session) -> bool:
+    """Whether a sentence vector is missing."""
+    return session.scalar(select(PetitionText.petition_id).where(PetitionText.vector.is_(None)).limit(1)) is not None
+
+
+def read_unread(session: Session, encoder: Encoder, *, limit: int = 50) -> int:
+    """Make the sentence vectors that are missing; how many. Call again until none.
+
+    Args:
+        session: At the start of a transaction; the caller commits.
+        encoder: Makes them.
+        limit: At most this many.
+    """
+    begin_writing(session)
+    rows = session.execute(
+        select(PetitionText, Petition)
+        .join(Petition, Petition.id == PetitionText.petition_id)
+        .where(PetitionText.vector.is_(None))
+        .order_by(PetitionText.petition_id)
+        .limit(limit)
+        .with_for_update(of=PetitionText, skip_locked=True)
+    ).all()
+    vectors: Vectors = encoder.encode([normalise(text_of(one.matter, one.place)) for _, one in rows])
+    for (row, _), vector in zip(rows, vectors, strict=True):
+        row.vector = quantised(vector)
+    session.flush()
+    return len(rows)
+
+
+def write_missing_texts(session: Session, *, limit: int = 500) -> int:
+    """Write the words of petitions that have none: those filed before there were words; how many."""
+    begin_writing(session)
+    has_none = ~select(PetitionText.petition_id).where(PetitionText.petition_id == Petition.id).exists()
+    rows = session.scalars(
+        select(Petition)
+        .join(Petitioner)
+        .where(has_none, Petition.number.is_not(None), Petitioner.erased_at.is_(None))
+        .order_by(Petition.id)
+        .limit(limit)
+    ).all()
+    for petition in rows:
+        write_text(session, petition)
+    session.flush()
+    return len(rows)
+
+
+def _by_words(session: Session, words: Sequence[str], before_id: int | None) -> Select[int]:
+    if session.get_bind().dialect.name == "sqlite":
+        number: ColumnElement[int] = _FULL_TEXT.c.rowid
+        # Every word is quoted, so that none is read as an operator of the index.
+        query = " AND ".join(f'"{word}"*' if _is_start(word) else f'"{word}"' for word in words)
+        matches: ColumnElement[bool] = column("petition_words").op("MATCH", is_comparison=True)(query)
+        statement = select(number).select_from(_FULL_TEXT)
+    else:
+        number = PetitionText.petition_id.expression
+        query = " & ".join(f"'{word}':*" if _is_start(word) else f"'{word}'" for word in words)
+        kept = func.array_to_tsvector(func.string_to_array(PetitionText.words, " "), type_=TSVECTOR)
+        matches = kept.bool_op("@@")(cast(literal(query), TSQUERY))
+        statement = select(number)
+    statement = statement.where(matches)
+    if before_id is not None:
+        statement = statement.where(number < before_id)
+    return statement.order_by(number.desc())
+
+
+def _is_start(word: str) -> bool:
+    return len(word) == 1 and _CHINESE.match(word) is not None

