@@ -31,6 +31,10 @@ bench: setup ## Measure the answer times of the running product.
 bench-answers: setup ## Measure answers: quality, each step switched off, time (docs/benchmarks.md).
 	@.venv/bin/python -m bench.answers.measure
 
+.PHONY: bench-petitions
+bench-petitions: setup ## Measure the case work beside plain SQLAlchemy and in large queues (docs/benchmarks.md; half an hour).
+	@.venv/bin/python -m bench.petitions.measure
+
 .PHONY: bench-understanding
 bench-understanding: setup ## Compare intent classifiers on the training data (docs/understanding.md).
 	@scripts/bench_understanding.sh

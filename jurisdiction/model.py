@@ -208,6 +208,7 @@ class RoutingRules(Record):
     collective_signs: tuple[Pattern, ...]
     collective_exceptions: tuple[Pattern, ...]
     collective_households: Pattern
+    where: Pattern
     collective_least: int
     repeat_signs: tuple[Pattern, ...]
     repeat_exceptions: tuple[Pattern, ...]

@@ -40,7 +40,7 @@ def list_filed(
     if numbers:
         statement = statement.where(Petition.number.in_(numbers))
     if categories:
-        statement = statement.where(Petition.category[0].as_string().in_(categories))
+        statement = statement.where(Petition.topic.in_(categories))
     if since is not None:
         statement = statement.where(Petition.filed_at >= since)
     if until is not None:

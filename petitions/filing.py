@@ -70,8 +70,10 @@ def file_petition(
         PetitionError: `not_accepted_here` when the matter lies outside the district, `incomplete` without a matter,
             `concluded_matter` when nobody may join that ticket any more.
     """
-    begin_writing(session)
     code = query_code(secret, form_key)
+    # Slow on purpose, so it is made before the lock.
+    hashed = code_hash(code, form_key)
+    begin_writing(session)
     if known := session.scalar(select(Petition).where(Petition.form_key == form_key)):
         return _filed(known, code, is_new=False)
     if route.unit is None:
@@ -88,11 +90,12 @@ def file_petition(
     vector = route.vector if kept == said and route.vector else None
     petition = Petition(
         form_key=form_key,
-        code_hash=code_hash(code, form_key),
+        code_hash=hashed,
         petitioner=petitioner,
         conversation=conversation,
         channel=channel,
         filed_at=now,
+        clocks=[],
         **kept,
         **_routed(route, route.unit),
     )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import DDL, ColumnElement, Select, cast, column, event, func, literal, select, table
+from sqlalchemy import DDL, ColumnElement, Select, cast, column, event, literal, literal_column, select, table, text
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,12 @@ _PIECE = re.compile(r"[\u3400-\u9fff]+|[a-z0-9]+")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _LONGEST_WORD = 20
 _FULL_TEXT = table("petition_words", column("rowid"), column("words"))
+_TERMS = literal_column("petition_text.terms", TSVECTOR)
+_COMMON_SHARE = 0.02
+_COMMON = text(
+    "SELECT word FROM pg_stats, unnest(most_common_elems::text::text[], most_common_elem_freqs) AS known (word, share) "
+    "WHERE tablename = 'petition_text' AND attname = 'terms' AND word = ANY(:words) AND share > :least"
+)
 _HIGHEST = np.float32(127)
 # The full-text index, as migration 0030 makes it, for a database that is made from the models. That of SQLite keeps
 # itself by triggers.
@@ -38,8 +44,9 @@ _MAKING = {
         "INSERT INTO petition_words (petition_words, rowid, words) VALUES ('delete', old.petition_id, old.words); END",
     ),
     "postgresql": (
-        "CREATE INDEX ix_petition_text_words ON petition_text "
-        "USING gin (array_to_tsvector(string_to_array(words, ' ')))",
+        "ALTER TABLE petition_text ADD COLUMN terms tsvector "
+        "GENERATED ALWAYS AS (array_to_tsvector(string_to_array(words, ' '))) STORED",
+        "CREATE INDEX ix_petition_text_words ON petition_text USING gin (terms)",
     ),
 }
 for _dialect, _statements in _MAKING.items():
@@ -106,7 +113,9 @@ def nearness(vector: bytes, others: Sequence[bytes | None]) -> NDArray[np.float3
     return np.asarray(rows @ own / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
-def find_by_words(session: Session, words: Sequence[str], *, before_id: int | None = None, limit: int) -> Sequence[int]:
+def find_by_words(
+    session: Session, words: Sequence[str], *, before_id: int | None = None, limit: int, are_rare: bool = False
+) -> Sequence[int]:
     """The ids of the newest petitions whose text has all of these words, newest first; who may see them is not asked.
 
     Args:
@@ -114,8 +123,20 @@ def find_by_words(session: Session, words: Sequence[str], *, before_id: int | No
         words: As `wanted_words` cuts them.
         before_id: Only those filed before this one.
         limit: At most this many; the index is read no further.
+        are_rare: Whether few petitions have them, as far as the caller knows.
     """
-    return session.scalars(_by_words(session, words, before_id).limit(limit)).all()
+    return session.scalars(_by_words(session, words, before_id, are_rare=are_rare).limit(limit)).all()
+
+
+def common_words(session: Session, words: Sequence[str]) -> set[str]:
+    """Which of these words so many petitions have that the newest of them are found by reading the newest petitions.
+
+    SQLite reads each word's petitions newest first and need not know. PostgreSQL estimates it of the last `ANALYZE`.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return set()
+    found = session.scalars(_COMMON, {"words": list(words), "least": _COMMON_SHARE})
+    return set(found)
 
 
 def has_unread(session: Session) -> bool:
@@ -164,23 +185,27 @@ def write_missing_texts(session: Session, *, limit: int = 500) -> int:
     return len(rows)
 
 
-def _by_words(session: Session, words: Sequence[str], before_id: int | None) -> Select[int]:
+def _by_words(session: Session, words: Sequence[str], before_id: int | None, *, are_rare: bool) -> Select[int]:
     if session.get_bind().dialect.name == "sqlite":
         number: ColumnElement[int] = _FULL_TEXT.c.rowid
+        order = number
         # Every word is quoted, so that none is read as an operator of the index.
         query = " AND ".join(f'"{word}"*' if _is_start(word) else f'"{word}"' for word in words)
         matches: ColumnElement[bool] = column("petition_words").op("MATCH", is_comparison=True)(query)
         statement = select(number).select_from(_FULL_TEXT)
     else:
         number = PetitionText.petition_id.expression
+        order = number
         query = " & ".join(f"'{word}':*" if _is_start(word) else f"'{word}'" for word in words)
-        kept = func.array_to_tsvector(func.string_to_array(PetitionText.words, " "), type_=TSVECTOR)
-        matches = kept.bool_op("@@")(cast(literal(query), TSQUERY))
+        matches = _TERMS.bool_op("@@")(cast(literal(query), TSQUERY))
         statement = select(number)
+        if are_rare:
+            # Otherwise the planner reads the newest tickets one by one until enough have the word.
+            order = order + 0
     statement = statement.where(matches)
     if before_id is not None:
         statement = statement.where(number < before_id)
-    return statement.order_by(number.desc())
+    return statement.order_by(order.desc())
 
 
 def _is_start(word: str) -> bool:

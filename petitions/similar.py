@@ -16,11 +16,11 @@ from petitions.category import category_model
 from petitions.log import Actor
 from petitions.model import Petition, PetitionText
 from petitions.network import Network
-from petitions.search import find_by_words, nearness, words_of
+from petitions.search import common_words, find_by_words, nearness, words_of
 from petitions.visibility import STRANGER, visible_to
 
 # So many words of the text are looked up, and of each at most so many of the newest petitions that have it.
-_WORDS = 16
+_WORDS = 12
 _EACH = 150
 # So many of those that share most are compared by their meaning.
 _COMPARED = 60
@@ -103,8 +103,9 @@ def _candidates(session: Session, text: str) -> tuple[dict[str, float], dict[int
     words = _telling(words_of(text))
     weights: dict[str, float] = {}
     shared: dict[int, float] = defaultdict(float)
+    common = common_words(session, words)
     for word in words:
-        ids = find_by_words(session, [word], limit=_EACH)
+        ids = find_by_words(session, [word], limit=_EACH, are_rare=word not in common)
         # A word that many have tells little; how many more there are than were read does not matter.
         weights[word] = 1 / math.log2(2 + len(ids))
         for number in ids:

@@ -178,7 +178,11 @@ class _Triage:
         for matter, score in scores:
             if score.value > 0:
                 hints[matter.category] = max(hints.get(matter.category, 0), self._hint(score.value))
-        return category_model().judge(self._text, self._vector, hints), scores
+        return category_model().judge(self._without_places(), self._vector, hints), scores
+
+    def _without_places(self) -> str:
+        """The text as its category is judged: the community in which something happened tells nothing of what it is."""
+        return self._rules.where.sub("", self._text) or self._text
 
     def _hint(self, score: float) -> float:
         """Log odds for a category: a rule in a short message says more than the same words somewhere in a letter."""
@@ -375,6 +379,7 @@ class _Compiled:
     repeat_signs: list[re.Pattern[str]]
     repeat_exceptions: list[re.Pattern[str]]
     urgent_signs: list[re.Pattern[str]]
+    where: re.Pattern[str]
 
 
 # By identity: rules are frozen and too large to hash at every message.
@@ -421,4 +426,5 @@ def _compile(jurisdiction: Jurisdiction) -> _Compiled:
         repeat_signs=expand(rules.repeat_signs, words),
         repeat_exceptions=expand(rules.repeat_exceptions, words),
         urgent_signs=expand(rules.urgent_signs, words),
+        where=expand((rules.where,), words)[0],
     )

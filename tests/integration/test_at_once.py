@@ -1,8 +1,14 @@
 """Many at once, and killed half-way: nothing twice, nothing half, readers never wait."""
 
+import itertools
+import os
+import random
+import signal
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -11,13 +17,15 @@ from sqlalchemy.orm import Session
 from petitions.cases import Outcome, act, running_clocks
 from petitions.errors import PetitionError
 from petitions.log import PETITIONER, replay, seal, snapshot_of, verify
-from petitions.model import Event, Petition
+from petitions.model import Event, OutboxMessage, Petition, Petitioner, PetitionText, RunningClock
 from petitions.ticking import tick
 from storage import begin_writing
 from suqiutong.database import make_engine
 from tests.integration.cases import ACCEPTED, NOW, STATION, file_case, person, run_and_kill, step
 
 HANDLER = person("handler", STATION)
+# How many processes are killed; more of them take longer.
+KILLS = int(os.environ.get("SUQIUTONG_TEST_KILLS", "10"))
 
 
 def at_once(count: int, run: Callable[[int], object]) -> list[object]:
@@ -77,6 +85,20 @@ def test_the_same_step_sent_many_times_at_once_is_made_once(engine: Engine) -> N
     results = at_once(10, urge)
     assert len({result[0] for result in results}) == 1
     assert sum(result[1] for result in results) == 1
+
+
+def test_the_same_confirm_sent_many_times_at_once_is_one_ticket(engine: Engine) -> None:
+    def confirm(_index: int) -> str | None:
+        with Session(engine) as session:
+            number = file_case(session, "form-1").number
+            session.commit()
+            return number
+
+    assert len(set(at_once(20, confirm))) == 1
+    with Session(engine) as session:
+        counts = [session.scalar(select(func.count()).select_from(model)) for model in (Petition, Petitioner, Event)]
+        assert counts == [1, 1, 1]
+        assert verify(session).holds
 
 
 def test_writers_of_one_petition_and_of_many_keep_every_chain(engine: Engine) -> None:
@@ -237,6 +259,47 @@ def test_killed_between_any_two_statements_it_is_done_or_not_begun(
         for petition in session.scalars(select(Petition)):
             assert replay(session, petition.id, NOW + timedelta(days=99)) == snapshot_of(petition)
         assert verify(session).holds
+
+
+def test_killed_at_any_moment_what_was_confirmed_is_there_once(
+    engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    """Of many who are killed while they file: what each had confirmed is there, and at most one more, whole."""
+    for point in range(KILLS):
+        confirmed = tmp_path / str(point)
+        file_and_kill(database_url, point, confirmed)
+        told = confirmed.read_text(encoding="utf-8").split()
+        with Session(engine) as session:
+            kept = session.scalars(
+                select(Petition.number).where(Petition.form_key.like(f"form-{point}-%")).order_by(Petition.id)
+            ).all()
+            assert kept[: len(told)] == told
+            assert len(kept) <= len(told) + 1
+    with Session(engine) as session:
+        petitions = session.scalar(select(func.count()).select_from(Petition))
+        for model, each in ((Petitioner, 1), (Event, 1), (PetitionText, 1), (OutboxMessage, 2), (RunningClock, 4)):
+            assert session.scalar(select(func.count()).select_from(model)) == each * petitions
+        assert verify(session).holds
+
+
+def file_and_kill(url: str, point: int, confirmed: Path) -> None:
+    """File in a process of its own until it is killed; each number is written down once it is committed."""
+    confirmed.touch()
+    child = os.fork()
+    if child == 0:
+        try:
+            with Session(make_engine(url)) as session, confirmed.open("a", encoding="utf-8") as told:
+                for count in itertools.count():
+                    number = file_case(session, f"form-{point}-{count}").number
+                    session.commit()
+                    told.write(f"{number}\n")
+                    told.flush()
+        finally:
+            os._exit(1)
+    time.sleep(random.uniform(0.02, 0.2))
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
 
 
 def contents(engine: Engine) -> tuple[object, ...]:

@@ -35,8 +35,9 @@ _FULL_TEXT = {
         "INSERT INTO petition_words (petition_words, rowid, words) VALUES ('delete', old.petition_id, old.words); END",
     ),
     "postgresql": (
-        "CREATE INDEX ix_petition_text_words ON petition_text "
-        "USING gin (array_to_tsvector(string_to_array(words, ' ')))",
+        "ALTER TABLE petition_text ADD COLUMN terms tsvector "
+        "GENERATED ALWAYS AS (array_to_tsvector(string_to_array(words, ' '))) STORED",
+        "CREATE INDEX ix_petition_text_words ON petition_text USING gin (terms)",
     ),
 }
 

@@ -1,7 +1,7 @@
 """The rules of routing, each with residents' words of its own."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jurisdiction import load_jurisdiction
@@ -34,6 +34,15 @@ def route(text: str) -> Route:
             "",
             "工资发放",
         ),
+        ("迳口社区有户人家养了十几只鸭子，味道大", "投诉", "N", "-", "迳口", "normal", "", "", "*"),
+        ("我妈户口在光明社区，想申请护理补贴找谁", "求助", "6", "公共服务办", "光明", "normal", "", "", "福利事业"),
+        ("光明大道路口红绿灯坏了", "*", "1", "*", "-", "normal", "", "", "交通安全管理"),
+        ("派出所办案不公偏袒对方", "检举控告", "1", "-", "-", "normal", "", "", "警务执法"),
+        ("工伤认定做了，公司不认", "投诉", "6", "劳动管理办", "-", "normal", "", "", "职工工伤保险"),
+        ("我们十八个人的工钱没着落，想一起去讨", "*", "6", "劳动管理办", "-", "urgent", "collective", "", "工资发放"),
+        ("超市卖过期牛奶还不认账", "*", "1", "*", "-", "normal", "", "", "*"),
+        ("小孩疫苗本丢了怎么办", "*", "1", "*", "-", "normal", "", "", "*"),
+        ("厂里不给高温补贴", "*", "6", "劳动管理办", "-", "normal", "", "", "工资发放"),
         ("老板拖欠我四个月工资", "投诉", "6", "劳动管理办", "-", "urgent", "", "", "工资发放"),
         ("碧眼新村楼顶有人违建加盖铁皮房", "举报", "6", "综合行政执法办", "碧眼", "normal", "", "", "违章建筑"),
         ("光明大街晚上摆摊占道严重", "投诉", "6", "综合行政执法办", "-", "normal", "", "", "城管执法"),
@@ -469,6 +478,7 @@ def test_the_national_list_has_its_known_size() -> None:
     assert sum(len(second) for second in taxonomy().values()) == 118
 
 
+@settings(deadline=None)
 @given(st.text(max_size=2000))
 def test_any_text_gets_a_route_with_reasons(text: str) -> None:
     found = route(text)
