@@ -12,7 +12,7 @@ from typing import Any, Self
 import yaml
 
 from jurisdiction import Jurisdiction, Location
-from language.normalise import normalise
+from language.normalise import normalise, simplify_signs
 from language.personal import Personal, find_personal
 from petitions.splitting import split_matters
 from petitions.triage import Route
@@ -203,25 +203,32 @@ class _Reading:
         if self._matches("anonymous") and not has_data:
             return replace(draft, is_anonymous=True, name=None, phone=None)
         if is_asked and not has_data and not self._rules["phone_like"].search(self._text):
-            found = self._rules["name_alone"].match(self._text)
-            if found and self._rules["not_a_name"].match(found[1]):
-                return draft
-            named = find_personal(f"我叫{found[1]}") if found and len(found[1]) > 1 else []
-            titled = (
-                find_personal(f"我姓{found[1]}")
-                if found and found[1] and self._rules["titled"].search(self._text)
-                else []
-            )
-            if named or titled:
-                return replace(draft, name=(named or titled)[0].text, is_anonymous=False)
+            return self._with_name_alone(draft, self._raw)
+        if is_asked and draft.name is None and not any(personal.kind == "name" for personal in self._personal):
+            rest = self._raw
+            for personal in self._personal:
+                rest = rest.replace(personal.text, "", 1)
+            return self._with_name_alone(draft, self._rules["contact_label"].sub("", rest).strip())
         return draft
+
+    def _with_name_alone(self, draft: Draft, said: str) -> Draft:
+        """`draft` with the name that is all of `said`, as it was written."""
+        found = self._rules["name_alone"].match(simplify_signs(said))
+        if not found or not found[1] or self._rules["not_a_name"].match(found[1]):
+            return draft
+        written = said[found.start(1) : found.end(1)]
+        named = find_personal(f"我叫{written}") if len(written) > 1 else []
+        if not named and self._rules["titled"].search(self._text):
+            named = find_personal(f"我姓{written}")
+        return replace(draft, name=named[0].text, is_anonymous=False) if named else draft
 
     def _titled_with_phone(self) -> str | None:
         """The resident's own name where a title and a number follow it."""
-        found = self._rules["titled_with_phone"].search(self._text)
+        found = self._rules["titled_with_phone"].search(simplify_signs(self._raw))
         if not found or not any(personal.kind == "phone" for personal in self._personal):
             return None
-        names = find_personal(f"我姓{found[1]}") or find_personal(f"我叫{found[1]}")
+        written = self._raw[found.start(1) : found.end(1)]
+        names = find_personal(f"我姓{written}") or find_personal(f"我叫{written}")
         return names[0].text if names else None
 
     def _without_contact(self) -> str:
@@ -401,8 +408,11 @@ def _own_data(text: str, *, is_asked: bool) -> list[Personal]:
     ]
 
 
+_SPOKEN = str.maketrans("零〇洞一幺二两三四五六七八九", "00011223456789")
+
+
 def _digits(phone: str) -> str:
-    return re.sub(r"\D", "", normalise(phone))
+    return re.sub(r"\D", "", normalise(phone).translate(_SPOKEN))
 
 
 @cache
