@@ -81,7 +81,7 @@ class ReadPetition(ServiceAction):
         draft = read_message(kept, text, requested, self.services.jurisdiction)
         draft = _with_place_moved(kept, draft, self.services.jurisdiction)
         if is_first:
-            draft = _with_what_was_said_before(draft, tracker)
+            draft = _with_what_was_said_before(draft, tracker, self.services.jurisdiction)
             if draft.matter is None:
                 draft = next_matter(draft, self.services.jurisdiction)
         if is_first and tracker.get_slot("in_crisis") and intent == "file_petition" and confidence < SURE:
@@ -335,7 +335,7 @@ def _with_place_moved(kept: Draft, draft: Draft, jurisdiction: Jurisdiction) -> 
     return replace(draft, matter=draft.matter.replace(old, new)) if old else draft
 
 
-def _with_what_was_said_before(draft: Draft, tracker: Tracker) -> Draft:
+def _with_what_was_said_before(draft: Draft, tracker: Tracker, jurisdiction: Jurisdiction) -> Draft:
     """A petition that begins after a danger or an unanswered question is about these."""
     danger: str | None = tracker.get_slot("danger_text")
     question: str | None = (tracker.get_slot("knowledge_context") or {}).get("unanswered")
@@ -344,5 +344,5 @@ def _with_what_was_said_before(draft: Draft, tracker: Tracker) -> Draft:
         matters = (f"{danger}。{draft.matters[0]}", *draft.matters[1:]) if draft.matters else ()
         return replace(draft, matter="。".join(filter(None, (danger, draft.matter))), matters=matters)
     if draft.matter is None and question:
-        return replace(draft, matter=question)
+        return read_message(draft, question, None, jurisdiction)
     return draft

@@ -234,7 +234,7 @@ def test_a_very_long_matter_is_taken_down_whole(talk):
 
 
 def test_two_matters_in_one_message_become_two_tickets(talk):
-    message = talk.last("碧眼社区路灯灭了半个月没人换,还有老板拖欠我两个月工资没发")
+    message = talk.last("我要投诉,碧眼社区路灯灭了半个月没人换,还有老板拖欠我两个月工资没发")
     assert message["kind"] == "clarify"
     assert "2 件事" in message["text"]
     assert CONTACT in talk.last("分开登记")["text"]
@@ -251,7 +251,7 @@ def test_two_matters_in_one_message_become_two_tickets(talk):
 
 
 def test_a_question_behind_a_matter_is_answered_and_the_matter_is_taken_down(talk):
-    answer, prompt = talk.say("碧眼社区公园里的长椅全烂了,顺便问下去年办了多少场招聘会")
+    answer, prompt = talk.say("我要投诉碧眼社区公园里的长椅全烂了没人修,顺便问下去年办了多少场招聘会")
     assert answer["kind"] == "answer"
     assert CONTACT in prompt["text"]
 
