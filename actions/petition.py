@@ -141,10 +141,10 @@ class AskApart(ServiceAction):
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
         """Name them and ask."""
         words = texts()["ask"]
-        matters = _draft(tracker).matters
-        rows = "\n".join(words["apart_row"].format(number=number, matter=m) for number, m in enumerate(matters, 1))
-        text = words["apart"].format(count=len(matters), matters=rows)
-        say(dispatcher, "clarify", text, buttons=texts()["apart_buttons"])
+        rows = "\n".join(words["apart_row"].format(matter=matter) for matter in _draft(tracker).matters)
+        # A prompt: the figure lock would hold back a clarification that repeats a figure of an earlier message.
+        text = words["apart"].format(matters=rows)
+        say(dispatcher, "prompt", text, buttons=texts()["apart_buttons"])
         return []
 
 

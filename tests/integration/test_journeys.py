@@ -234,9 +234,9 @@ def test_a_very_long_matter_is_taken_down_whole(talk):
 
 
 def test_two_matters_in_one_message_become_two_tickets(talk):
-    message = talk.last("我要投诉,碧眼社区路灯灭了半个月没人换,还有老板拖欠我两个月工资没发")
-    assert message["kind"] == "clarify"
-    assert "2 件事" in message["text"]
+    message = talk.last("碧眼社区路灯灭了半个月没人换,还有老板拖欠我两个月工资没发")
+    assert message["kind"] == "prompt"
+    assert "分开登记" in message["text"]
     assert CONTACT in talk.last("分开登记")["text"]
     talk.say("我姓陈,手机13712345678")
     ticket, notice, place = talk.say("确认提交")

@@ -377,7 +377,7 @@ def apart(services=None):
     """A resident who wants two matters filed apart."""
     resident = Resident(services)
     (message,) = resident.tells(TWO, "file_petition")
-    assert message["kind"] == "clarify"
+    assert message["kind"] == "prompt"
     assert FIRST in message["text"]
     assert SECOND in message["text"]
     resident.tells("分开登记")
