@@ -11,6 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.base import Event, ServiceAction, intent_of, say, say_outside, text_of, texts
 from actions.danger import say_crisis
 from knowledge import Context
+from petitions import matter_beside
 
 
 class Answer(ServiceAction):
@@ -38,10 +39,14 @@ class Answer(ServiceAction):
                 return []
             self.services.note_unanswered(text, reply.kind)
         dispatcher.utter_message(json_message=reply.to_json())
+        beside = None if tracker.get_slot("petition_key") else matter_beside(text)
+        if beside:
+            words = texts()["matter_beside"].format(matter=beside)
+            say(dispatcher, "clarify", words, buttons=texts()["matter_beside_buttons"])
         remembered = {
             "context": reply.context.to_json() if reply.context else kept.get("context"),
             "citation": reply.citations[0] if reply.kind == "answer" else None,
-            "unanswered": text if reply.kind == "no_answer" else None,
+            "unanswered": beside or (text if reply.kind == "no_answer" else None),
         }
         return [SlotSet("knowledge_context", remembered)]
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from rasa_sdk import Tracker
-from rasa_sdk.events import SlotSet
+from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,7 +29,19 @@ from actions.base import (
 )
 from actions.danger import say_crisis
 from jurisdiction import Jurisdiction
-from petitions import Draft, Filed, PetitionError, Repeat, Route, file_petition, find_repeat, next_slot, read_message
+from petitions import (
+    Draft,
+    Filed,
+    PetitionError,
+    Repeat,
+    Route,
+    file_petition,
+    find_repeat,
+    next_matter,
+    next_slot,
+    part_question,
+    read_message,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -65,14 +77,29 @@ class ReadPetition(ServiceAction):
             return []
         if is_sure and intent in _AGAIN_INTENTS:
             return [SlotSet("petition_tries", 0), SlotSet("requested_slot", _next(kept, self._route(kept)))]
-        draft = read_message(kept, text_of(tracker), requested, self.services.jurisdiction)
+        text = text_of(tracker)
+        if kept.matter is None:
+            text = self._without_answered(dispatcher, text)
+        draft = read_message(kept, text, requested, self.services.jurisdiction)
         draft = _with_place_moved(kept, draft, self.services.jurisdiction)
         if is_first:
-            draft = _with_what_was_said_before(draft, tracker)
+            draft = _with_what_was_said_before(draft, tracker, self.services.jurisdiction)
+            if draft.matter is None:
+                draft = next_matter(draft, self.services.jurisdiction)
         if is_first and tracker.get_slot("in_crisis") and intent == "file_petition" and confidence < SURE:
             say_crisis(dispatcher, self.services)
             return [SlotSet("petition_outcome", "crisis"), SlotSet("requested_slot", None)]
         return self._events(dispatcher, tracker, kept, draft)
+
+    def _without_answered(self, dispatcher: CollectingDispatcher, text: str) -> str:
+        """`text` without the question behind its matter, once that is answered; what is not known stays in."""
+        matter, question = part_question(text)
+        if question and self.services.knowledge:
+            reply = self.services.knowledge.answer(question, None)
+            if reply.kind == "answer":
+                dispatcher.utter_message(json_message=reply.to_json())
+                return matter
+        return text
 
     def _answers(self, draft: Draft, tracker: Tracker) -> bool:
         """Whether the message plainly gives what was asked, whatever its intent looks like."""
@@ -90,7 +117,7 @@ class ReadPetition(ServiceAction):
         if tries == _TRIES:
             say(dispatcher, "notice", texts()["stuck"])
         route = self._route(draft)
-        is_outside = route is not None and route.level == "none"
+        is_outside = route is not None and route.level == "none" and not draft.matters
         return [
             SlotSet("petition_draft", draft.to_slots()),
             SlotSet("petition_key", tracker.get_slot("petition_key") or uuid4().hex),
@@ -106,6 +133,21 @@ class AskMatter(Ask):
 
     called = "action_ask_petition_matter"
     sentence = "matter"
+
+
+class AskApart(ServiceAction):
+    """Asks whether several matters of one message are filed apart."""
+
+    called = "action_ask_petition_apart"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        """Name them and ask."""
+        words = texts()["ask"]
+        rows = "\n".join(words["apart_row"].format(matter=matter) for matter in _draft(tracker).matters)
+        # A prompt: the figure lock would hold back a clarification that repeats a figure of an earlier message.
+        text = words["apart"].format(matters=rows)
+        say(dispatcher, "prompt", text, buttons=texts()["apart_buttons"])
+        return []
 
 
 class AskLegalSeen(ServiceAction):
@@ -205,14 +247,14 @@ class SubmitPetition(ServiceAction):
         outcome = tracker.get_slot("petition_outcome")
         if outcome == "outside":
             say_outside(dispatcher, self.services, self.services.jurisdiction.locate(draft.text))
-            return forgotten()
+            return self._done(dispatcher, draft)
         if outcome == "crisis":
-            return forgotten()
+            return _left(draft)
         try:
             filed = self._file(draft, tracker)
         except PetitionError as error:
             say(dispatcher, "notice", error.message)
-            return forgotten()
+            return self._done(dispatcher, draft)
         except SQLAlchemyError:
             logger.exception("petition_not_saved conversation=%s", tracker.sender_id)
             say(dispatcher, "notice", texts()["not_saved"])
@@ -221,7 +263,16 @@ class SubmitPetition(ServiceAction):
         said = {"number": filed.number, "code": filed.code, "unit": unit_words(ticket), "due": due_words(ticket["due"])}
         sentence = "joined" if ticket["state"] == "merged" else "filed"
         say(dispatcher, "ticket", texts()[sentence].format(**said), ticket=ticket)
-        return forgotten()
+        return self._done(dispatcher, draft)
+
+    def _done(self, dispatcher: CollectingDispatcher, draft: Draft) -> list[Event]:
+        """Events that clear the petition and begin the one of the next matter of the same message."""
+        if not draft.waiting:
+            return forgotten()
+        begun = next_matter(draft, self.services.jurisdiction)
+        say(dispatcher, "notice", texts()["next_matter"].format(matter=draft.waiting[0]))
+        kept = [SlotSet("petition_draft", begun.to_slots()), SlotSet("petition_key", uuid4().hex)]
+        return [*forgotten(), *kept, FollowupAction(FORM)]
 
     def _file(self, draft: Draft, tracker: Tracker) -> Filed:
         with self.services.sessions() as session:
@@ -247,9 +298,14 @@ class CancelPetition(ServiceAction):
     called = "action_cancel_petition"
 
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
-        """Say that nothing was filed; what was typed is forgotten."""
-        say(dispatcher, "notice", texts()["cancelled" if _draft(tracker).matter else "nothing_left"])
-        return forgotten()
+        """Say that nothing was filed; what was typed is forgotten, but for a matter that waits for its own petition."""
+        draft = _draft(tracker)
+        if draft.waiting:
+            text = texts()["cancelled_one"].format(matter=draft.waiting[0])
+            say(dispatcher, "notice", text, buttons=texts()["next_matter_buttons"])
+        else:
+            say(dispatcher, "notice", texts()["cancelled" if draft.matter else "nothing_left"])
+        return _left(draft)
 
 
 def _next(draft: Draft, route: Route | None) -> str | None:
@@ -262,6 +318,14 @@ def forgotten() -> list[Event]:
     return [SlotSet(slot, None) for slot in _SLOTS]
 
 
+def _left(draft: Draft) -> list[Event]:
+    """Events that clear a petition but for the matters that wait for their own."""
+    if not draft.waiting:
+        return forgotten()
+    left = Draft(name=draft.name, phone=draft.phone, is_anonymous=draft.is_anonymous, waiting=draft.waiting)
+    return [*forgotten(), SlotSet("petition_draft", left.to_slots())]
+
+
 def _draft(tracker: Tracker) -> Draft:
     kept: Mapping[str, Any] | None = tracker.get_slot("petition_draft")
     return Draft.from_slots(kept or {})
@@ -269,7 +333,7 @@ def _draft(tracker: Tracker) -> Draft:
 
 def _plain(draft: Draft) -> tuple[object, ...]:
     """What of a draft only a message that means it can fill; a name may be any short word."""
-    return draft.community, draft.phone, bool(draft.is_anonymous), draft.is_confirmed, draft.legal_seen
+    return draft.community, draft.phone, bool(draft.is_anonymous), draft.is_confirmed, draft.legal_seen, draft.matters
 
 
 def _contact(draft: Draft) -> str:
@@ -298,12 +362,14 @@ def _with_place_moved(kept: Draft, draft: Draft, jurisdiction: Jurisdiction) -> 
     return replace(draft, matter=draft.matter.replace(old, new)) if old else draft
 
 
-def _with_what_was_said_before(draft: Draft, tracker: Tracker) -> Draft:
+def _with_what_was_said_before(draft: Draft, tracker: Tracker, jurisdiction: Jurisdiction) -> Draft:
     """A petition that begins after a danger or an unanswered question is about these."""
     danger: str | None = tracker.get_slot("danger_text")
     question: str | None = (tracker.get_slot("knowledge_context") or {}).get("unanswered")
     if danger:
-        return replace(draft, matter="。".join(filter(None, (danger, draft.matter))))
+        # The danger belongs to the first of several matters, or it would be gone once they are parted.
+        matters = (f"{danger}。{draft.matters[0]}", *draft.matters[1:]) if draft.matters else ()
+        return replace(draft, matter="。".join(filter(None, (danger, draft.matter))), matters=matters)
     if draft.matter is None and question:
-        return replace(draft, matter=question)
+        return read_message(draft, question, None, jurisdiction)
     return draft

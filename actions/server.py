@@ -14,6 +14,7 @@ ACTIONS: tuple[type[ServiceAction], ...] = (
     answering.Repeat,
     danger.Crisis,
     danger.Emergency,
+    petition.AskApart,
     petition.AskConfirmed,
     petition.AskContact,
     petition.AskLegalSeen,

@@ -53,6 +53,17 @@ def strip_hidden(text: str) -> str:
     return _HIDDEN.sub("", text)
 
 
+def simplify_signs(text: str) -> str:
+    """`text` in simplified characters, sign for sign: offsets stay, for what is cut out of it as it was written."""
+    return "".join(map(_simple_sign, text))
+
+
+@cache
+def _simple_sign(sign: str) -> str:
+    simple = _simplifier().convert(sign)
+    return simple if len(simple) == 1 else sign
+
+
 @cache
 def _simplifier() -> OpenCC:
     return OpenCC("t2s")

@@ -12,9 +12,14 @@ from typing import Literal
 import yaml
 from stdnum.cn import ric
 
+from language.normalise import simplify_signs
+
 _MASKS = Path(__file__).with_name("personal.yml")
 
 _ID_NUMBER = re.compile(r"(?<![0-9A-Za-z])[1-9]\d{16}[\dXx](?![0-9A-Za-z])")
+# Read out sign by sign, as voice input writes it.
+_SPOKEN_DIGIT = "[零〇洞一幺二两三四五六七八九]"
+_SPOKEN_MOBILE = re.compile(f"(?<!{_SPOKEN_DIGIT})([一幺][三四五六七八九]{_SPOKEN_DIGIT}{{9}})(?!{_SPOKEN_DIGIT})")
 # Digits of a mobile number may be parted by spaces or dashes as people write them: 138 0013 8000, 138-0013-8000.
 _MOBILE = re.compile(r"(?<!\d)(?:\+?86[- ]?)?(1[3-9]\d(?:[- ]?\d{4}){2})(?!\d)")
 _LANDLINE = re.compile(r"(?<!\d)(0\d{2,3}[- ]?[2-8]\d{6,7})(?!\d)")
@@ -118,7 +123,7 @@ def find_personal(text: str) -> list[Personal]:
         Identity numbers whose check digit holds, mobile and area-code phone numbers, and names a person gives as their
         own.
     """
-    half = text.translate(_HALF_WIDTH)
+    half = simplify_signs(text.translate(_HALF_WIDTH))
     found = [
         Personal("id_number", text[m.start() : m.end()], m.start(), m.end())
         for m in _ID_NUMBER.finditer(half)
@@ -126,6 +131,7 @@ def find_personal(text: str) -> list[Personal]:
     ]
     patterns: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         ("phone", _MOBILE),
+        ("phone", _SPOKEN_MOBILE),
         ("phone", _LANDLINE),
         ("name", _NAME_GIVEN),
         ("name", _TITLED),
@@ -158,7 +164,7 @@ def mask_personal(text: str) -> str:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int, str]]:
-    half = text.translate(_HALF_WIDTH)
+    half = simplify_signs(text.translate(_HALF_WIDTH))
     for personal in find_personal(text):
         yield personal.start, personal.end, personal.kind
     for kind, pattern in _MASKED:

@@ -3,7 +3,7 @@
 from petitions.cases import Outcome, act, allowed_actions
 from petitions.errors import PetitionError
 from petitions.filing import Filed, file_petition, find_own_ticket, find_ticket, state_label, ticket_of
-from petitions.intake import Draft, next_slot, read_message
+from petitions.intake import Draft, next_matter, next_slot, read_message
 from petitions.log import PETITIONER, SYSTEM, Actor, replay, seal, verify
 from petitions.model import Petition
 from petitions.numbers import Reference, parse_reference
@@ -11,6 +11,7 @@ from petitions.privacy import Keyring
 from petitions.rates import rates
 from petitions.repeats import Repeat, find_repeat
 from petitions.rules import Rules, own_rules
+from petitions.splitting import matter_beside, part_question
 from petitions.ticking import recompute_provisional, tick
 from petitions.triage import Route, triage
 
@@ -34,9 +35,12 @@ __all__ = [
     "find_own_ticket",
     "find_repeat",
     "find_ticket",
+    "matter_beside",
+    "next_matter",
     "next_slot",
     "own_rules",
     "parse_reference",
+    "part_question",
     "rates",
     "read_message",
     "recompute_provisional",

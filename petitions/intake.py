@@ -12,15 +12,17 @@ from typing import Any, Self
 import yaml
 
 from jurisdiction import Jurisdiction, Location
-from language.normalise import normalise
+from language.normalise import normalise, simplify_signs
 from language.personal import Personal, find_personal
 from petitions.search import text_of
+from petitions.splitting import split_matters
 from petitions.triage import Route
 
 _RULES = Path(__file__).with_name("intake.yml")
 _SLOT = "petition_"
 # How often an ambiguous place is asked before it is left unknown.
 _PLACE_ANSWERS = 2
+_LISTS = ("choices", "matters", "waiting")
 _CLAUSE = re.compile(r"[^,，。;；!！\n]+")
 _MATTER_CLAUSE = re.compile(r"[^,，。;；!！?？\n]+[,，。;；!！?？\n]*")
 
@@ -29,8 +31,9 @@ _MATTER_CLAUSE = re.compile(r"[^,，。;；!！?？\n]+[,，。;；!！?？\n]*"
 class Draft:
     """What a resident has said so far.
 
-    `place_asked` counts answers that settled no place, `choices` are the places an ambiguous name may mean, `offered`
-    is the ticket that may be the same matter, `is_same` whether the resident said so.
+    `place_asked` counts answers that settled no place, `choices` are the places an ambiguous name may mean,
+    `matters` those of one message while it is open whether they are filed apart, `waiting` those that come after;
+    `offered` is the ticket that may be the same matter, `is_same` whether the resident said so.
     """
 
     matter: str | None = None
@@ -42,6 +45,8 @@ class Draft:
     is_anonymous: bool | None = None
     place_asked: int = 0
     choices: tuple[str, ...] = ()
+    matters: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
     legal_seen: bool = False
     offered: str | None = None
     is_same: bool = False
@@ -53,8 +58,7 @@ class Draft:
         values = {
             item.name: slots[_SLOT + item.name] for item in fields(cls) if slots.get(_SLOT + item.name) is not None
         }
-        if "choices" in values:
-            values["choices"] = tuple(values["choices"])
+        values |= {name: tuple(values[name]) for name in _LISTS if name in values}
         if "place_asked" in values:
             values["place_asked"] = int(values["place_asked"])
         return cls(**values)
@@ -62,8 +66,7 @@ class Draft:
     def to_slots(self) -> dict[str, Any]:
         """The draft as slot values that JSON can hold."""
         values = {_SLOT + item.name: getattr(self, item.name) for item in fields(self)}
-        values[_SLOT + "choices"] = list(self.choices)
-        return values
+        return values | {_SLOT + name: list(getattr(self, name)) for name in _LISTS}
 
     @property
     def text(self) -> str:
@@ -81,6 +84,7 @@ def next_slot(draft: Draft, route: Route) -> str | None:
     is_place_open = draft.place is None or (draft.community is None and route.is_community_asked)
     open_slots = {
         "matter": draft.matter is None,
+        "apart": bool(draft.matters),
         "legal_seen": route.legal_path is not None and not draft.legal_seen,
         "place": bool(draft.choices) or (is_place_open and draft.place_asked == 0),
         "occurred": draft.occurred is None and route.is_time_asked,
@@ -105,6 +109,14 @@ def read_message(draft: Draft, text: str, requested: str | None, jurisdiction: J
     return _Reading(draft, text, (requested or "").removeprefix(_SLOT), jurisdiction).read()
 
 
+def next_matter(draft: Draft, jurisdiction: Jurisdiction) -> Draft:
+    """The petition of the first matter that waits, with the petitioner of this one; `draft` itself where none waits."""
+    if not draft.waiting:
+        return draft
+    begun = Draft(name=draft.name, phone=draft.phone, is_anonymous=draft.is_anonymous, waiting=draft.waiting[1:])
+    return read_message(begun, draft.waiting[0], None, jurisdiction)
+
+
 class _Reading:
     """One message read against a draft."""
 
@@ -117,9 +129,11 @@ class _Reading:
         self._rules = _rules()
         self._personal = _own_data(text, is_asked=requested == "contact")
 
-    def read(self) -> Draft:
+    def read(self) -> Draft:  # noqa: PLR0911 - one line a state
         if self._draft.matter is None:
             return self._first()
+        if self._draft.matters:
+            return self._parted()
         if corrected := self._corrected():
             return replace(corrected, is_confirmed=False)
         is_same = self._draft.offered is not None and self._matches("same")
@@ -147,10 +161,28 @@ class _Reading:
             for rule in ("no_matter", "no_matter_kind", "no_matter_alone", "no_matter_fillers")
         )
         if has_matter:
+            matters = split_matters(matter)
             new = replace(new, matter=matter)
+            if len(matters) > 1:
+                # Place and time are read once it is settled whose they are.
+                return self._with_contact(replace(new, matters=tuple(matters)))
         elif self._is_question():
             return self._draft
         return self._with_place(self._with_time(self._with_contact(new)))
+
+    def _parted(self) -> Draft:
+        """The draft of the first matter alone or of all together, as the message wishes; else the draft as it is."""
+        first, *others = self._draft.matters
+        if self._matches("together"):
+            return self._settled(replace(self._draft, matters=()))
+        if self._matches("apart") or self._matches("agrees"):
+            return self._settled(replace(self._draft, matter=first, matters=(), waiting=tuple(others)))
+        return self._draft
+
+    def _settled(self, draft: Draft) -> Draft:
+        """`draft` with place and time of its matter."""
+        own = _Reading(draft, draft.matter or "", "", self._jurisdiction)
+        return own._with_place(own._with_time(draft))
 
     def _matches(self, rule: str) -> bool:
         return self._rules[rule].search(self._text) is not None
@@ -175,25 +207,32 @@ class _Reading:
         if self._matches("anonymous") and not has_data:
             return replace(draft, is_anonymous=True, name=None, phone=None)
         if is_asked and not has_data and not self._rules["phone_like"].search(self._text):
-            found = self._rules["name_alone"].match(self._text)
-            if found and self._rules["not_a_name"].match(found[1]):
-                return draft
-            named = find_personal(f"我叫{found[1]}") if found and len(found[1]) > 1 else []
-            titled = (
-                find_personal(f"我姓{found[1]}")
-                if found and found[1] and self._rules["titled"].search(self._text)
-                else []
-            )
-            if named or titled:
-                return replace(draft, name=(named or titled)[0].text, is_anonymous=False)
+            return self._with_name_alone(draft, self._raw)
+        if is_asked and draft.name is None and not any(personal.kind == "name" for personal in self._personal):
+            rest = self._raw
+            for personal in self._personal:
+                rest = rest.replace(personal.text, "", 1)
+            return self._with_name_alone(draft, self._rules["contact_label"].sub("", rest).strip())
         return draft
+
+    def _with_name_alone(self, draft: Draft, said: str) -> Draft:
+        """`draft` with the name that is all of `said`, as it was written."""
+        found = self._rules["name_alone"].match(simplify_signs(said))
+        if not found or not found[1] or self._rules["not_a_name"].match(found[1]):
+            return draft
+        written = said[found.start(1) : found.end(1)]
+        named = find_personal(f"我叫{written}") if len(written) > 1 else []
+        if not named and self._rules["titled"].search(self._text):
+            named = find_personal(f"我姓{written}")
+        return replace(draft, name=named[0].text, is_anonymous=False) if named else draft
 
     def _titled_with_phone(self) -> str | None:
         """The resident's own name where a title and a number follow it."""
-        found = self._rules["titled_with_phone"].search(self._text)
+        found = self._rules["titled_with_phone"].search(simplify_signs(self._raw))
         if not found or not any(personal.kind == "phone" for personal in self._personal):
             return None
-        names = find_personal(f"我姓{found[1]}") or find_personal(f"我叫{found[1]}")
+        written = self._raw[found.start(1) : found.end(1)]
+        names = find_personal(f"我姓{written}") or find_personal(f"我叫{written}")
         return names[0].text if names else None
 
     def _without_contact(self) -> str:
@@ -373,8 +412,11 @@ def _own_data(text: str, *, is_asked: bool) -> list[Personal]:
     ]
 
 
+_SPOKEN = str.maketrans("零〇洞一幺二两三四五六七八九", "00011223456789")
+
+
 def _digits(phone: str) -> str:
-    return re.sub(r"\D", "", normalise(phone))
+    return re.sub(r"\D", "", normalise(phone).translate(_SPOKEN))
 
 
 @cache

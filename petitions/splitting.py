@@ -1,4 +1,4 @@
-"""Several matters in one message, told apart so that a split can be offered."""
+"""Several matters in one message, or a matter and a question, told apart so that none is passed over."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import yaml
 from language.normalise import normalise
 from petitions.category import category_model
 
+_SENTENCE = re.compile(r"[^。！!?？；;\n]+[?？]?")
 _RULES = Path(__file__).with_name("splitting.yml")
 
 
@@ -34,6 +35,29 @@ def split_matters(text: str) -> list[str]:
     return matters if len(matters) > 1 else [text.strip()]
 
 
+def part_question(text: str) -> tuple[str, str | None]:
+    """The matter of `text`, and the question that stands behind it (路灯坏了没人修，顺便问下居住证在哪办), if any."""
+    rules = _rules()
+    for found in rules["aside"].finditer(text):
+        has_matter = len(re.sub(r"\W", "", text[: found.start()])) >= int(_settings()["least_signs"])
+        if has_matter and rules["asks"].search(found["question"]):
+            return text[: found.start()] + text[found.end() :], found["question"].strip()
+    return text, None
+
+
+def matter_beside(text: str) -> str | None:
+    """The grievance that stands beside a question (去年修了几条路？我们的路灯坏了没人修) in sentences of its own."""
+    rules = _rules()
+    sentences = [part for whole in _SENTENCE.findall(text) for part in _parts(whole, rules["marks"])]
+    asked = [bool(rules["asks"].search(part)) for part in sentences]
+    told = [
+        part.strip(" ，,")
+        for part, is_question in zip(sentences, asked, strict=True)
+        if not is_question and rules["grieves"].search(part) and _kind(part, rules["frames"])
+    ]
+    return "。".join(told) if told and any(asked) else None
+
+
 def _parts(text: str, marks: re.Pattern[str]) -> list[str]:
     starts = [0, *(match.start("mark") for match in marks.finditer(text)), len(text)]
     return [text[start:end] for start, end in pairwise(starts) if start < end]
@@ -50,7 +74,7 @@ def _kind(part: str, frames: re.Pattern[str]) -> tuple[str, str] | None:
 
 @cache
 def _rules() -> dict[str, re.Pattern[str]]:
-    return {name: re.compile(_settings()[name]) for name in ("marks", "frames")}
+    return {name: re.compile(_settings()[name]) for name in ("marks", "frames", "aside", "asks", "grieves")}
 
 
 @cache

@@ -2,7 +2,7 @@
 # Compares pipelines of intent classification on one split of data/nlu; prints the tables of docs/understanding.md.
 # Arguments choose pipelines (ours, diet, …), none takes all; what Rasa says goes to the log. TRAINING_FRACTION (default 0.8) is the
 # share of examples to train on: DIET on all of them takes most of an hour. `folds [FILE]` cross-validates ours instead, and writes
-# every wrong example to FILE.
+# every wrong example to FILE. `held-out` asks ours the messages of bench/understanding that nobody trained with.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 # Without its cache Rasa trains every time, so that the seconds are those of a training.
@@ -13,6 +13,10 @@ export TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 PYTHONWARNINGS=ignore PYTH
 export OMP_NUM_THREADS=1
 if [[ "${1:-}" == folds ]]; then
   exec .venv-bot/bin/python scripts/cross_validate.py "${@:2}" 2>>var/log/understanding.folds.log
+fi
+if [[ "${1:-}" == held-out ]]; then
+  .venv-bot/bin/python scripts/cross_validate.py held-out var/understanding.held_out.tsv 2>>var/log/understanding.folds.log
+  exec .venv/bin/python -m bench.understanding.measure var/understanding.held_out.tsv
 fi
 folder=$(mktemp -d var/understanding.XXXXXX)
 trap 'rm -rf "$folder"' EXIT

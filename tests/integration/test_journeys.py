@@ -231,3 +231,33 @@ def test_a_very_long_matter_is_taken_down_whole(talk):
     confirm = talk.last(matter[:2000], "匿名")
     assert confirm["kind"] == "confirm"
     assert confirm["text"].count("晚上一片黑") > 300
+
+
+def test_two_matters_in_one_message_become_two_tickets(talk):
+    message = talk.last("碧眼社区路灯灭了半个月没人换,还有老板拖欠我两个月工资没发")
+    assert message["kind"] == "prompt"
+    assert "分开登记" in message["text"]
+    assert CONTACT in talk.last("分开登记")["text"]
+    talk.say("我姓陈,手机13712345678")
+    ticket, notice, place = talk.say("确认提交")
+    assert [ticket["kind"], notice["kind"]] == ["ticket", "notice"]
+    assert "工资" in notice["text"]
+    assert PLACE in place["text"]
+    confirm = talk.last("白花社区")
+    assert "13712345678" in confirm["text"]
+    second = talk.last("确认提交")
+    assert second["kind"] == "ticket"
+    assert second["ticket"]["number"] != ticket["ticket"]["number"]
+
+
+def test_a_question_behind_a_matter_is_answered_and_the_matter_is_taken_down(talk):
+    answer, prompt = talk.say("我要投诉碧眼社区公园里的长椅全烂了没人修,顺便问下去年办了多少场招聘会")
+    assert answer["kind"] == "answer"
+    assert CONTACT in prompt["text"]
+
+
+def test_a_matter_beside_a_question_is_offered(talk):
+    answer, offer = talk.say("去年一共办了多少场招聘会?我们碧眼社区的路灯坏了没人修")
+    assert [answer["kind"], offer["kind"]] == ["answer", "clarify"]
+    assert CONTACT in talk.last("我要反映一件事")["text"]
+    assert "路灯坏了没人修" in talk.last("匿名")["text"]

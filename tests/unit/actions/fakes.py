@@ -91,7 +91,7 @@ class Resident:
         dispatcher = CollectingDispatcher()
         tracker = Tracker(self.sender, self.slots, self.message, self.events, False, None, {}, "action_listen")
         events = asyncio.run(action(self.services).run(dispatcher, tracker, {}))
-        self.slots |= {event["name"]: event["value"] for event in events}
+        self.slots |= {event["name"]: event["value"] for event in events if event["event"] == "slot"}
         messages = [message["custom"] for message in dispatcher.messages]
         self.events.append({"event": "action", "name": action.called})
         self.events += [{"event": "bot", "data": {"custom": message}} for message in messages]

@@ -418,3 +418,149 @@ def test_giving_up_before_a_matter_claims_nothing():
     resident.tells("我要反映一件事", "file_petition")
     (message,) = resident.cancels()
     assert message["text"] == texts()["nothing_left"]
+
+
+# ---- several matters in one message
+
+TWO = "白花洞工地半夜打桩吵得睡不着,还有楼下垃圾堆了三天没人清"
+FIRST, SECOND = "白花洞工地半夜打桩吵得睡不着", "还有楼下垃圾堆了三天没人清"
+
+
+def apart(services=None):
+    """A resident who wants two matters filed apart."""
+    resident = Resident(services)
+    (message,) = resident.tells(TWO, "file_petition")
+    assert message["kind"] == "prompt"
+    assert FIRST in message["text"]
+    assert SECOND in message["text"]
+    resident.tells("分开登记")
+    return resident
+
+
+def test_two_matters_are_asked_about_before_anything_else():
+    resident = Resident()
+    resident.tells(TWO, "file_petition")
+    assert resident.slots["requested_slot"] == "petition_apart"
+    assert draft_of(resident)["petition_matters"] == [FIRST, SECOND]
+    assert draft_of(resident)["petition_place"] is None
+
+
+def test_with_consent_each_matter_gets_its_own_ticket():
+    resident = apart()
+    assert draft_of(resident)["petition_matter"] == FIRST
+    assert draft_of(resident)["petition_community"] == "白花"
+    resident.tells("我叫李强,13800138000")
+    messages = resident.tells("确认提交")
+    assert kinds(messages) == ["ticket", "notice"]
+    assert SECOND in messages[1]["text"]
+    (again,) = resident.run(ReadPetition)[1]
+    assert again["value"] == "petition_place"
+    messages = resident.tells("碧眼社区")
+    assert kinds(messages) == ["confirm"]
+    assert "垃圾堆了三天" in messages[0]["text"]
+    assert "打桩" not in messages[0]["text"]
+    assert "李强" in messages[0]["text"]
+    assert kinds(resident.tells("确认提交")) == ["ticket"]
+    assert petitions_of(resident.services) == 2
+
+
+def test_the_next_matter_is_begun_by_the_form_itself():
+    resident = apart()
+    resident.tells("13800138000")
+    resident.types("确认提交")
+    resident.run(ReadPetition)
+    _, events = resident.run(SubmitPetition)
+    assert [event["name"] for event in events if event["event"] == "followup"] == ["petition_form"]
+
+
+def test_together_two_matters_are_one_ticket_with_all_words():
+    resident = Resident()
+    resident.tells(TWO, "file_petition")
+    resident.tells("合成一件登记")
+    assert draft_of(resident)["petition_matter"] == TWO
+    assert draft_of(resident)["petition_waiting"] == []
+    resident.tells("13800138000")
+    assert kinds(resident.tells("确认提交")) == ["ticket"]
+
+
+@pytest.mark.parametrize("text", ["什么意思", "东周社区", "嗯?"])
+def test_without_a_clear_word_it_is_asked_again(text):
+    resident = Resident()
+    (before,) = resident.tells(TWO, "file_petition")
+    assert resident.tells(text)[-1] == before
+
+
+@pytest.mark.parametrize("text", ["好的", "可以", "两件都登记", "一件一件来", "分开吧"])
+def test_every_way_to_consent_parts_them(text):
+    resident = Resident()
+    resident.tells(TWO, "file_petition")
+    resident.tells(text)
+    assert draft_of(resident)["petition_waiting"] == [SECOND]
+
+
+@pytest.mark.parametrize("text", ["不用分开", "写在一起吧", "算一件就行"])
+def test_every_way_to_decline_keeps_them_together(text):
+    resident = Resident()
+    resident.tells(TWO, "file_petition")
+    resident.tells(text)
+    assert draft_of(resident)["petition_matter"] == TWO
+    assert draft_of(resident)["petition_matters"] == []
+
+
+def test_who_gives_the_first_up_keeps_the_second():
+    resident = apart()
+    (message,) = resident.cancels()
+    assert SECOND in message["text"]
+    (message,) = resident.tells("我要反映一件事", "file_petition")
+    assert draft_of(resident)["petition_matter"] == SECOND
+    assert message["text"] == asked("place")
+
+
+def test_a_matter_that_waits_stays_behind_a_new_one():
+    resident = apart()
+    resident.cancels()
+    resident.tells("碧眼社区公园的长椅断了两条", "file_petition")
+    assert draft_of(resident)["petition_matter"] == "碧眼社区公园的长椅断了两条"
+    assert draft_of(resident)["petition_waiting"] == [SECOND]
+
+
+def test_a_first_matter_outside_does_not_take_the_second_with_it():
+    resident = Resident()
+    resident.tells("福田区下沙村有人占道摆摊卖水果,还有我家楼下垃圾堆了三天没人清", "file_petition")
+    messages = resident.tells("分开登记")
+    assert kinds(messages) == ["refusal", "notice"]
+    assert "垃圾堆了三天" in messages[1]["text"]
+
+
+def test_a_danger_told_before_stays_with_the_first_of_two_matters():
+    resident = Resident(danger_text="厨房漏煤气了")
+    resident.tells(TWO, "file_petition")
+    resident.tells("分开登记")
+    assert draft_of(resident)["petition_matter"] == f"厨房漏煤气了。{FIRST}"
+
+
+# ---- a question beside a matter
+
+
+def test_a_question_behind_a_matter_is_answered_and_the_matter_taken_down():
+    resident = Resident()
+    messages = resident.tells("碧眼社区公园的长椅断了两条,顺便问下去年办了几场招聘会", "file_petition")
+    assert kinds(messages) == ["answer", "prompt"]
+    assert draft_of(resident)["petition_matter"] == "碧眼社区公园的长椅断了两条"
+
+
+def test_a_question_that_nobody_can_answer_stays_in_the_matter():
+    resident = Resident()
+    text = "碧眼社区公园的长椅断了两条,顺便问下明年谁来修"
+    resident.tells(text, "file_petition")
+    said = draft_of(resident)
+    assert "明年谁来修" in "".join([said["petition_matter"], *said["petition_matters"]])
+
+
+def test_a_matter_beside_a_question_is_offered_and_begins_the_petition():
+    resident = Resident()
+    messages = resident.asks(Answer, "去年办了几场招聘会?我们门口的路灯坏了没人修")
+    assert kinds(messages) == ["answer", "clarify"]
+    assert "我们门口的路灯坏了没人修" in messages[1]["text"]
+    resident.tells("我要反映一件事", "file_petition")
+    assert draft_of(resident)["petition_matter"] == "我们门口的路灯坏了没人修"

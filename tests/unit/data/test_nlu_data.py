@@ -126,3 +126,32 @@ def test_file_is_in_the_format_of_rasa_without_entities(path: Path) -> None:
     texts = [example.text for example in EXAMPLES if example.file == path.name]
     assert [text for text in texts if not text.strip() or re.search(r"\[[^\]]+\][({]", text)] == []
     assert all(line.startswith("- ") for block in content["nlu"] for line in block["examples"].splitlines())
+
+
+HELD_OUT = Path(__file__).parents[3] / "bench" / "understanding" / "held_out.yml"
+MESSAGES = [
+    (intent, text)
+    for acts in yaml.safe_load(HELD_OUT.read_text(encoding="utf-8"))["personas"].values()
+    for intent, said in acts.items()
+    for text in said
+]
+
+
+def test_the_held_out_messages_are_of_every_intent() -> None:
+    assert {intent for intent, _ in MESSAGES} == INTENTS
+
+
+def test_no_held_out_message_was_trained_with() -> None:
+    known = [runs(example.text) for example in EXAMPLES]
+    holders: dict[str, list[int]] = defaultdict(list)
+    for number, own in enumerate(known):
+        for run in own:
+            holders[run].append(number)
+    copies = []
+    for _, text in MESSAGES:
+        own = runs(text)
+        shared = Counter(number for run in own for number in holders[run])
+        copies += [
+            text for number, times in shared.items() if times / (len(own) + len(known[number]) - times) > COPY_SHARE
+        ]
+    assert copies == []

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import language
-from language.normalise import normalise, strip_hidden
+from language.normalise import normalise, simplify_signs, strip_hidden
 
 DIALECT = yaml.safe_load((Path(language.__file__).parent / "dialect.yml").read_text(encoding="utf-8"))
 DIALECT_WORDS = sorted(DIALECT["words"])
@@ -20,12 +20,20 @@ DIALECT_WORDS = sorted(DIALECT["words"])
     ("text", "expected"),
     [
         ("舊年開咗幾多場招聘會", "去年开了多少场招聘会"),
-        ("點解我屋企仲未有煤氣", "为什么我家里仲没有煤气"),
+        ("點解我屋企仲未有煤氣", "为什么我家里还没有煤气"),
         ("補助金喺邊度攞㗎", "补助金在哪里拿的"),
         ("佢哋幾時嚟修街燈呀", "他们什么时候来修路灯呀"),
         ("係咪真係有第五批安置房", "是不是真是有第五批安置房"),
         ("唔該晒,搞掂咗", "谢谢,解决了"),
         ("我係白花嘅街坊", "我是白花的街坊"),
+        ("我喺度等咗成日,仲有冇人嚟", "我在这里等了整天,还有没有人来"),
+        ("電費係幾多,係邊個部門收", "电费是多少,是哪个部门收"),
+        ("𠊎毋知么个时候开门", "我不知什么时候开门"),
+        ("㈡Ｂ棟３０２房成日漏水💧💧💧", "(二)b栋302房整天漏水"),
+        ("ｗｏ要ｔｏｕｓｕ，楼道灯唔着", "wo要tousu,楼道灯不着"),
+        ("噪 音　好　大🙏🏻", "噪音好大"),
+        ("樓上個細路成晚跳嚟跳去😭", "楼上个小孩整晚跳来跳去"),
+        ("ＧＭ２３０１０１００００００１張單搞掂未", "gm2301010000001张单解决未"),
         ("ＰＭ２．５　降咗幾多？", "pm2.5 降了多少?"),
         ("Ｃ區  3 樓", "c区 3 楼"),
         ("碧 眼 社 区", "碧眼社区"),
@@ -71,6 +79,13 @@ def test_script_dialect_width_and_hidden_signs_make_no_difference(text: str, exp
         "豆腐摊卖老豆腐",
         "他去宜家家居了",
         "今年内地来的人",
+        "宁缺毋滥,毋庸置疑",
+        "这么个办法,那么个说法,是什么个情况",
+        "请仲裁,杜仲有药效",
+        "和联系点的关系怎么样",
+        "二零二二年安置三百二十一户,张三丰住第十七栋",
+        "两千块押金,四十几度,十几二十家",
+        "房屋下沉,铁皮屋下面住人",
         "开展“粤菜师傅”工程,建成视频门禁1138套",
     ],
 )
@@ -115,3 +130,10 @@ def test_every_dialect_word_is_understood(word: str) -> None:
 @given(st.text(alphabet="白花 社区a\u00ad\u200b\u200d\u202e\u2066\ufe0f\ufeff\x00\x1b\x7f\n", max_size=40))
 def test_hidden_signs_are_taken_out_and_nothing_else(text: str) -> None:
     assert strip_hidden(text) == "".join(sign for sign in text if sign in "白花 社区a\n")
+
+
+@given(st.text(alphabet="陳鍾嘉麗葉後乾著麼裡０１a嘅㗎。 ", max_size=30))
+def test_simplifying_sign_for_sign_keeps_every_offset(text: str) -> None:
+    simple = simplify_signs(text)
+    assert len(simple) == len(text)
+    assert all(one == simplify_signs(sign) for one, sign in zip(simple, text, strict=True))

@@ -20,6 +20,8 @@ from language.personal import find_personal, mask_personal
         ("叫我王阿姨就行", [("name", "王阿姨")]),
         ("我的电话是１３８００１３８０００", [("phone", "１３８００１３８０００")]),
         ("座机0755-27401234", [("phone", "0755-27401234")]),
+        ("我叫鍾嘉麗,電話13800138000", [("name", "鍾嘉麗"), ("phone", "13800138000")]),
+        ("打幺三八零零幺三八零零零", [("phone", "幺三八零零幺三八零零零")]),
     ],
 )
 def test_what_a_person_gives_as_their_own_is_found(text: str, expected: list[tuple[str, str]]) -> None:
@@ -35,6 +37,7 @@ def test_what_a_person_gives_as_their_own_is_found(text: str, expected: list[tup
         "1380013800",
         "我叫了救护车",
         "订单号2026112300000001234",
+        "一三五七九的日子",
     ],
 )
 def test_other_numbers_and_words_are_no_personal_data(text: str) -> None:

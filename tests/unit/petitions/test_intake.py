@@ -275,3 +275,32 @@ def test_a_short_word_is_no_place(text: str) -> None:
 @pytest.mark.parametrize("text", ["登记成咨询", "帮我登记成投诉吧", "那就按求助办理"])
 def test_the_kind_of_ticket_alone_is_no_matter(text: str) -> None:
     assert read(Draft(), text).matter is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "phone"),
+    [
+        ("陳大文", "陳大文", None),
+        ("鍾嘉麗 13800138000", "鍾嘉麗", "13800138000"),
+        ("李强，电话13800138000", "李强", "13800138000"),
+        ("13800138000 周建国", "周建国", "13800138000"),
+        ("葉師傅１３８００１３８０００", "葉師傅", "13800138000"),
+        ("林今晚", "林今晚", None),
+        ("我叫梁仲有", "梁仲有", None),
+        ("我姓歐陽,幺三八零零幺三八零零零", "歐陽", "13800138000"),
+    ],
+)
+def test_names_and_numbers_are_kept_as_they_were_given(text: str, name: str, phone: str | None) -> None:
+    draft = read(NOISE, text, "contact")
+    assert (draft.name, draft.phone) == (name, phone)
+
+
+@pytest.mark.parametrize("text", ["13800138000 随时可以打", "白天打13800138000", "13800138000，时间随便"])
+def test_what_stands_beside_a_number_is_not_always_a_name(text: str) -> None:
+    draft = read(NOISE, text, "contact")
+    assert (draft.name, draft.phone) == (None, "13800138000")
+
+
+def test_the_words_of_the_matter_stay_as_they_were_typed() -> None:
+    text = "樓下燒臘店嘅油煙好大,欠我三百二十一蚊,成日嘈到十一點😭"
+    assert read(Draft(), text).matter == text
