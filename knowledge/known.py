@@ -13,6 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from knowledge.question import Lexicon
+from knowledge.wording import marked
 from language.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class Memory:
         self._vectors = vectors
         self._is_answered = np.array([one.is_answered for one in known], dtype=bool)
         self._cores = np.array([one.core for one in known])
+        self.marked = [marked(one.core) for one in known]
         self._of_clause: dict[tuple[int, bool], list[int]] = {}
         for number, one in enumerate(known):
             for i in one.clauses:
@@ -196,6 +198,11 @@ class Likeness:
         known = self._memory.known
         numbers = self._memory.numbers(clause, is_answered=is_answered)
         return {word for n in numbers if not self._left_out[n] for word in known[n].terms}
+
+    def text(self, clause: int, *, is_answered: bool) -> str:
+        """All known questions of a clause as one text, a line a question."""
+        lines, numbers = self._memory.marked, self._memory.numbers(clause, is_answered=is_answered)
+        return "\n".join(lines[n] for n in numbers if not self._left_out[n])
 
     def _max(self, numbers: Sequence[int]) -> float:
         return float(self._cosines[numbers].max()) if numbers else _STRANGE

@@ -182,7 +182,8 @@ class CuratedMatcher:
         if (i := self._same.get(key_of(text))) is not None:
             return self._match(i, 1.0)
         asked = self._reader.read(text)
-        if not asked.aspects:
+        # A sentence vector costs more than all variants' words, and most questions are far from every entry.
+        if not asked.aspects or not any(self._score(asked, i, 1.0) >= ACCEPT for i in range(len(self._variants))):
             return None
         cosines = self._matrix @ self._encoder.encode([asked.text])[0]
         scored = [

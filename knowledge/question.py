@@ -49,6 +49,7 @@ class Question:
         figures: Figures that the resident named.
         places: Names of places narrower than, or other than, the subdistrict itself.
         scopes: Wider areas that it names, each with all its names: a figure of the subdistrict is none of the city.
+        decisive: What narrows it to a part or a stage, each with the words that tell of the same.
     """
 
     text: str
@@ -61,6 +62,7 @@ class Question:
     figures: tuple[Quantity, ...]
     places: tuple[str, ...]
     scopes: tuple[tuple[str, ...], ...] = ()
+    decisive: tuple[re.Pattern[str], ...] = ()
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -79,6 +81,7 @@ class Lexicon:
         self._frames = re.compile("|".join(map(re.escape, sorted(data["frames"], key=len, reverse=True))))
         self._home = re.compile(data["scopes"]["home"])
         self._scopes = [tuple(names) for names in data["scopes"]["wider"]]
+        self._decisive = [re.compile(words) for words in data["decisive"]]
         self._asks = [(row["id"], re.compile(row["pattern"])) for row in data["asks"]]
         self.places = sorted(places, key=len, reverse=True)
         self._places = re.compile("|".join(map(re.escape, self.places)) or "(?!)")
@@ -110,6 +113,7 @@ class Lexicon:
             figures=tuple(find_quantities(core)),
             places=tuple(dict.fromkeys(self._places.findall(text))),
             scopes=self._scopes_of(text),
+            decisive=tuple(words for words in self._decisive if words.search(text)),
         )
 
     def _scopes_of(self, text: str) -> tuple[tuple[str, ...], ...]:

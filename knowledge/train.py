@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
+from itertools import chain, compress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.answer import Context, KnowledgeBase, lean_on
-from knowledge.known import Written, touches, written_questions
+from knowledge.base import Index
+from knowledge.known import Likeness, Written, touches, written_questions
+from knowledge.leftover import Leftover, Pair, fit_leftover, standings
 from knowledge.question import Question
 from knowledge.verify import NAMES, Candidate, Verifier, Verifiers, candidates
-from knowledge.wording import Wording, fit_wording
+from knowledge.wording import Wording, fit_wording, runs_of
 
 _FOLDS = 5
-_NETWORKS = 5
+_NETWORKS = 3
 _INNER_LAYERS = (64, 32)
 _REGULARISATION = 0.1
-_ROUNDS = 25
+_ROUNDS = 15
+# Below it a feature does not vary: what is left is rounding.
+_LEAST_DEVIATION = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,12 @@ class Figures:
     refused: float
 
 
-def training_examples(base: KnowledgeBase) -> tuple[list[Example], Wording]:
+def training_examples(base: KnowledgeBase) -> tuple[list[Example], Wording, Leftover]:
     """Every written question with its labelled candidates, as if it were new, and what all their wordings tell.
 
     Each comes twice: compared with all known questions but itself, and as if nobody had ever asked anything, as it is
-    for a document that was just added. The weight of its wording is learnt from the other folds; one that
-    leans on another is read in its light.
+    for a document that was just added. The weights of its wording, and of what a clause leaves of it unsaid, are learnt
+    from the other folds; one that leans on another is read in its light.
     """
     rows = [(written, _read(base, written)) for written in written_questions()]
     cores = [question.core for _, question in rows]
@@ -70,13 +74,27 @@ def training_examples(base: KnowledgeBase) -> tuple[list[Example], Wording]:
         fit_wording(list(compress(cores, fold_of != fold)), vectors[fold_of != fold], is_answered[fold_of != fold])
         for fold in range(_FOLDS)
     ]
+    index, memory = base.index, base.index.memory
+    pairs = [
+        list(_pairs(index, memory.compare(vector, memory.itself(core)), sorted(runs_of(core)), written))
+        for (written, _), core, vector in zip(rows, cores, vectors, strict=True)
+    ]
+    leftovers = [fit_leftover(chain.from_iterable(compress(pairs, fold_of != fold))) for fold in range(_FOLDS)]
     examples = []
     for (written, question), fold in zip(rows, fold_of, strict=True):
-        memory = base.index.memory
         for is_new, left_out in ((False, memory.itself(question.core)), (True, memory.all())):
-            found = candidates(question, base.index, base.encoder, wordings[fold], left_out)
+            found = candidates(question, index, base.encoder, wordings[fold], leftovers[fold], left_out)
             examples.append(label(written, is_new, found))
-    return examples, fit_wording(cores, vectors, is_answered)
+    return examples, fit_wording(cores, vectors, is_answered), fit_leftover(chain.from_iterable(pairs))
+
+
+def _pairs(index: Index, likeness: Likeness, runs: list[str], written: Written) -> Iterator[Pair]:
+    """A question with the clauses that it is about or is like."""
+    quote, passage = written.quote, written.quote or written.near
+    nearest = likeness.nearest_clauses()
+    for i, clause in enumerate(index.clauses):
+        if not likeness.is_new(i) and (i in nearest or (passage is not None and touches(clause, passage))):
+            yield Pair(runs, standings(runs, index, likeness, i), quote is not None and touches(clause, quote))
 
 
 def _read(base: KnowledgeBase, written: Written) -> Question:
@@ -108,12 +126,12 @@ def _fit(known: Sequence[Example], networks: int) -> Verifier:
     features = np.stack([one.features for example in known for one in example.candidates])
     right = np.concatenate([example.right for example in known])
     mean, scale = features.mean(axis=0), features.std(axis=0)
-    scale[scale == 0] = 1.0
+    scale[scale < _LEAST_DEVIATION] = 1.0
     plain = replace(Verifier.blank(), mean=mean, scale=scale).standardise(features)
     trained = []
     for seed in range(networks):
         model = MLPClassifier(
-            _INNER_LAYERS, alpha=_REGULARISATION, batch_size=512, learning_rate_init=0.002, random_state=seed,
+            _INNER_LAYERS, alpha=_REGULARISATION, batch_size=2048, learning_rate_init=0.004, random_state=seed,
             max_iter=_ROUNDS, n_iter_no_change=_ROUNDS,
         )  # fmt: skip
         with warnings.catch_warnings():

@@ -16,8 +16,9 @@ from knowledge.base import Clause, Index, Passage
 from knowledge.errors import KnowledgeError
 from knowledge.known import FEATURES as KNOWN
 from knowledge.known import Likeness
+from knowledge.leftover import Leftover
 from knowledge.question import BEYOND, Question
-from knowledge.wording import Wording
+from knowledge.wording import Wording, runs_of
 from language.vectors import Encoder
 from language.words import sound
 
@@ -32,6 +33,8 @@ _CERTAIN = 30.0
 _FAR = 6.0
 # Cosine of two words above which multilingual-e5-small means the same thing, and below which it means nothing.
 _WORD_COSINE = (0.87, 0.95)
+# Figures without which a sentence cannot tell of the parts of a whole.
+_FEW = 2
 # Kinds of unit that a question may name instead of the document's own: 几个 stands for most counts.
 _NEAR_KINDS = {
     "item": frozenset({"item", "case", "flat", "firm", "event", "people", "text"}),
@@ -49,7 +52,8 @@ NAMES = (
     "year_unknown", "plan_match", "plan_mismatch", "yes_no", "list", "names_given", "names_missing", "place_given",
     "place_not_given", "ordinal_wrong", "figure_same", "figure_other", "explained", "place_missing", *BEYOND,
     *KNOWN, "cover_known", "worst_known", "strange", "wording",
-    "scope_given", "scope_missing",
+    "scope_given", "scope_missing", "decisive_given", "decisive_missing", "decisive_aside", "figure_strange",
+    "parts_missing", "leftover",
 )  # fmt: skip
 
 
@@ -64,7 +68,12 @@ class Candidate:
 
 
 def candidates(
-    question: Question, index: Index, encoder: Encoder, wording: Wording, left_out: NDArray[np.bool_] | None = None
+    question: Question,
+    index: Index,
+    encoder: Encoder,
+    wording: Wording,
+    leftover: Leftover,
+    left_out: NDArray[np.bool_] | None = None,
 ) -> list[Candidate]:
     """The clauses nearest by words, by meaning and by what was asked before, each with its features.
 
@@ -73,11 +82,13 @@ def candidates(
         index: Where it is looked up.
         encoder: That of the index.
         wording: What the question's words alone tell.
+        leftover: What tells of its words that a clause leaves unsaid.
         left_out: For each known question whether to take it for unknown, see `Memory.compare`.
     """
     vector = encoder.encode([question.core or question.text])[0]
     likeness = index.memory.compare(vector, left_out)
     tone = wording.score(question.core, vector)
+    runs = sorted(runs_of(question.core))
     cos_clause, cos_sentence = index.vectors["clauses"] @ vector, index.vectors["sentences"] @ vector
     words = index.word_scores(question.core)
     chosen = {int(i) for scores in (cos_clause, cos_sentence, words) for i in _best(scores)}
@@ -110,6 +121,8 @@ def candidates(
                     *_seen(terms, index, i, likeness),
                     tone,
                     *_scope(question, index.clauses[i]),
+                    *_narrowed(question, index, i),
+                    0.0 if likeness.is_new(i) else leftover.score(runs, index, likeness, i),
                 ],
                 dtype=np.float32,
             ),
@@ -135,9 +148,16 @@ class _Term:
         self._aliases = [alias.lower() for alias in index.lexicon.aliases.get(word, ())]
         self._sound = sound(word) if len(word) > 1 else "\0"
         self._index, self._encoder = index, encoder
+        self._found: dict[int, float] = {}
 
     def found_in(self, passage: Passage) -> float:
         """How surely the word stands in the passage: as it is, by another name, by its sound, or by its meaning."""
+        key = id(passage)
+        if key not in self._found:
+            self._found[key] = self._look(passage)
+        return self._found[key]
+
+    def _look(self, passage: Passage) -> float:
         if self.word in passage.text:
             return 1.0
         if any(alias in passage.text for alias in self._aliases):
@@ -175,6 +195,23 @@ def _scope(question: Question, clause: Clause) -> list[float]:
     """Whether the clause speaks of a wider area that the question names, and whether it leaves one out."""
     given = [any(name in clause.sentence for name in names) for names in question.scopes]
     return [float(any(given)), float(not all(given))]
+
+
+def _narrowed(question: Question, index: Index, i: int) -> list[float]:
+    """Whether the clause, or its sentence, tells of the part or the stage that the question is narrowed to."""
+    clause, beside = index.clauses[i], index.sentence_of(i)
+    around = clause.sentence + clause.heading
+    missing = sum(not words.search(around) for words in question.decisive)
+    elsewhere = sum(not words.search(clause.text) for words in question.decisive)
+    kinds = {fact.kind for other in beside for fact in other.facts} | {"rank"}
+    parts = sum(len(other.facts) for other in beside)
+    return [
+        float(len(question.decisive) > missing),
+        min(missing, 2),
+        min(elsewhere, 2),
+        float(any(figure.kind not in kinds for figure in question.figures)),
+        float("breakdown" in question.asks and parts < _FEW),
+    ]
 
 
 def _seen(terms: Sequence[_Term], index: Index, i: int, likeness: Likeness) -> list[float]:

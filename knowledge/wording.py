@@ -59,8 +59,8 @@ class Wording:
 
     def score(self, core: str, vector: Vectors) -> float:
         """Log odds that a question with these words is answered."""
-        runs = _runs(core)
-        weight = sum(self.runs.get(run, 0.0) for run in runs) / _size(runs)
+        runs = runs_of(core)
+        weight = sum(self.runs.get(run, 0.0) for run in runs) / size_of(runs)
         return weight + float(self.vector @ vector) + self.bias
 
 
@@ -70,10 +70,10 @@ def fit_wording(cores: Sequence[str], vectors: Vectors, is_answered: NDArray[np.
     from scipy.sparse import csr_matrix, hstack  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
-    rows = [_runs(core) for core in cores]
+    rows = [runs_of(core) for core in cores]
     counts = Counter(run for row in rows for run in row)
     numbers = {run: i for i, run in enumerate(sorted(run for run, count in counts.items() if count >= _LEAST))}
-    cells = [(k, numbers[run], 1 / _size(row)) for k, row in enumerate(rows) for run in row if run in numbers]
+    cells = [(k, numbers[run], 1 / size_of(row)) for k, row in enumerate(rows) for run in row if run in numbers]
     where = (np.array([cell[0] for cell in cells]), np.array([cell[1] for cell in cells]))
     table = csr_matrix((np.array([cell[2] for cell in cells]), where), shape=(len(rows), len(numbers)))
     model = LogisticRegression(C=_REGULARISATION, max_iter=3000)
@@ -86,11 +86,17 @@ def fit_wording(cores: Sequence[str], vectors: Vectors, is_answered: NDArray[np.
     )
 
 
-def _runs(core: str) -> set[str]:
-    """Runs of one to three signs, all digits alike."""
-    text = f"^{re.sub(r'[0-9]', '0', core)}$"
+def marked(core: str) -> str:
+    """A text with signs for its begin and end, all digits alike."""
+    return f"^{re.sub(r'[0-9]', '0', core)}$"
+
+
+def runs_of(core: str) -> set[str]:
+    """Runs of one to three signs of a marked text."""
+    text = marked(core)
     return {text[i : i + n] for n in range(1, _LONGEST + 1) for i in range(len(text) - n + 1)}
 
 
-def _size(runs: set[str]) -> float:
+def size_of(runs: set[str]) -> float:
+    """By what their weights are divided, so that long questions count no more than short ones."""
     return float(np.sqrt(len(runs)))

@@ -16,6 +16,8 @@ Vectors = NDArray[np.float32]
 # A 9,000-character text takes six seconds; the gist of a message stands in its first hundreds.
 TEXT_LIMIT_CHARACTERS = 400
 CACHE_LIMIT_TEXTS = 16_384
+# Texts encoded in one go read the weights once; more of them gain nothing and hold memory.
+_AT_ONCE = 16
 
 
 class Encoder(Protocol):
@@ -40,22 +42,25 @@ class SentenceEncoder:
         Args:
             texts: Any length; what stands behind the first 400 characters of each is not read.
         """
-        rows = [self._encode_one(text[:TEXT_LIMIT_CHARACTERS]) for text in texts]
-        return np.stack(rows) if rows else np.zeros((0, 384), dtype=np.float32)
+        cut = [text[:TEXT_LIMIT_CHARACTERS] for text in texts]
+        with self._lock:
+            found = {text: self._known[text] for text in cut if text in self._known}
+            for text in found:
+                self._known.move_to_end(text)
+        missing = [text for text in dict.fromkeys(cut) if text not in found]
+        for i in range(0, len(missing), _AT_ONCE):
+            some = missing[i : i + _AT_ONCE]
+            found.update(zip(some, np.asarray(self._model.query(some), dtype=np.float32), strict=True))
+        self._remember({text: found[text] for text in missing})
+        return np.stack([found[text] for text in cut]) if cut else np.zeros((0, 384), dtype=np.float32)
 
     def forget(self) -> None:
         """Drop the vectors that are remembered."""
         with self._lock:
             self._known.clear()
 
-    def _encode_one(self, text: str) -> Vectors:
+    def _remember(self, vectors: dict[str, Vectors]) -> None:
         with self._lock:
-            if text in self._known:
-                self._known.move_to_end(text)
-                return self._known[text]
-        vector: Vectors = np.asarray(self._model.query(text), dtype=np.float32)
-        with self._lock:
-            self._known[text] = vector
-            if len(self._known) > CACHE_LIMIT_TEXTS:
+            self._known.update(vectors)
+            while len(self._known) > CACHE_LIMIT_TEXTS:
                 self._known.popitem(last=False)
-        return vector

@@ -20,6 +20,7 @@ from knowledge.builds import SOURCES, Builds
 from knowledge.convert import convert
 from knowledge.document import Document
 from knowledge.facts import loose_figures
+from knowledge.leftover import Leftover
 from knowledge.library import copy_sources, describe, new_document, put, take_out
 from knowledge.question import Lexicon
 from knowledge.shipped import ship
@@ -180,12 +181,13 @@ def train_verifier(services: Services, report: Callable[[str], None]) -> dict[st
     """
     if find_spec("sklearn") is None:
         raise CommandError("scikit-learn is not installed: the development lock brings it")
-    base = KnowledgeBase(_index(services), services.encoder, Verifiers.blank(), Wording.blank())
-    examples, wording = train.training_examples(base)
+    base = KnowledgeBase(_index(services), services.encoder, Verifiers.blank(), Wording.blank(), Leftover.blank())
+    examples, wording, leftover = train.training_examples(base)
     report(f"  questions: {len(examples)}")
     known, new, _ = train.cross_validate(examples, ACCEPT)
     train.fit(examples).save()
     wording.save()
+    leftover.save()
     index = base.index
     words = asked_words(index.memory.known, index.vocabulary)
     cores = {one.core: row for one, row in zip(index.memory.known, index.vectors["known"], strict=True)}

@@ -26,6 +26,7 @@ import numpy as np
 from knowledge import KnowledgeBase, answer, question, train
 from knowledge.base import Index
 from knowledge.known import Memory
+from knowledge.leftover import Leftover
 from knowledge.verify import NAMES, Verifiers
 from knowledge.wording import Wording
 from language.normalise import normalise
@@ -152,6 +153,7 @@ def ablations(base: KnowledgeBase) -> Iterator[tuple[str, KnowledgeBase, list[An
     nothing = Memory([], np.zeros((0, len(base.index.vectors["clauses"][0])), dtype=np.float32))
     yield "– known questions", base, [patch.object(base.index, "memory", nothing)]
     yield "– wording", without(base, ["wording"]), []
+    yield "– what a clause leaves unsaid", without(base, ["leftover"]), []
     kinds = [name for name in NAMES if name.startswith(("kind_", "count_", "names_", "no_figure"))]
     yield "– kind of answer", without(base, kinds), []
     allow_all = patch.object(type(base), "_is_allowed", lambda *_: True)
@@ -209,7 +211,7 @@ def many_documents(base: KnowledgeBase) -> KnowledgeBase:
         rows += rng.normal(scale=0.005, size=rows.shape).astype(np.float32)
         rows_of[name] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     many = Index(clauses, index.lexicon, rows_of, index.memory.known)
-    return KnowledgeBase(many, base.encoder, base.verifiers, base.wording)
+    return KnowledgeBase(many, base.encoder, base.verifiers, base.wording, base.leftover)
 
 
 # ---- reliability
@@ -217,8 +219,10 @@ def many_documents(base: KnowledgeBase) -> KnowledgeBase:
 
 def reliability(services: Services, target: Path) -> dict[str, Any]:
     """Cross-validate the verifier and draw its chances against what came true."""
-    base = KnowledgeBase(services.load_knowledge().index, services.encoder, Verifiers.blank(), Wording.blank())
-    examples, _ = train.training_examples(base)
+    base = KnowledgeBase(
+        services.load_knowledge().index, services.encoder, Verifiers.blank(), Wording.blank(), Leftover.blank()
+    )
+    examples, _, _ = train.training_examples(base)
     known, new, chances = train.cross_validate(examples, answer.ACCEPT)
     target.write_text(draw(chances), encoding="utf-8")
     return {"known": train.describe(known), "new": train.describe(new)}

@@ -86,6 +86,15 @@ def test_a_word_that_the_entry_never_says_speaks_against_it():
     assert silent.find(question).score < said.find(question).score
 
 
+def test_a_question_far_from_every_entry_is_not_encoded():
+    encoder = SameEncoder()
+    curated = matcher(entry("gas", "煤气公司电话"), encoder=encoder)
+    assert curated.find("去年修了几条路") is None
+    assert encoder.encoded == ["煤气公司电话"]
+    assert curated.find("煤气公司的电话是多少")
+    assert len(encoder.encoded) == 2
+
+
 def test_nothing_is_found_among_nothing():
     assert matcher().find("煤气公司电话") is None
     assert matcher(entry("gas", "煤气公司电话")).find("") is None

@@ -33,9 +33,12 @@ def test_the_trained_verifiers_belong_to_these_features(which: str) -> None:
     assert (verifier.scale > 0).all()
 
 
+TRAINED = Verifiers.load()
+
+
 @given(st.lists(st.floats(-3, 3), min_size=1, max_size=len(NAMES)))
 def test_a_chance_lies_between_nothing_and_certainty(values: list[float]) -> None:
-    chances = Verifiers.load().chances([candidate(*values), candidate(*values, is_new=True), candidate()])
+    chances = TRAINED.chances([candidate(*values), candidate(*values, is_new=True), candidate()])
     assert chances.shape == (3,)
     assert ((chances >= 0) & (chances <= 1)).all()
 
@@ -109,6 +112,16 @@ def test_training_learns_what_tells_right_from_wrong() -> None:
     for is_new in (False, True):
         good, bad = verifiers.chances([candidate(2, is_new=is_new), candidate(-2, is_new=is_new)])
         assert good > 5 * bad
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-6])
+def test_a_feature_that_never_varies_but_by_rounding_is_kept_whole_in_its_file(noise: float, tmp_path: Path) -> None:
+    made = examples(240)
+    for number, example in enumerate(made):
+        for one in example.candidates:
+            one.features[5] = noise * (number % 2)
+    train.fit(made, networks=1).save(tmp_path / "verifier.json")
+    assert (Verifiers.load(tmp_path / "verifier.json").known.scale > 0).all()
 
 
 def test_a_feature_that_never_varies_does_no_harm() -> None:

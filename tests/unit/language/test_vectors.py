@@ -39,12 +39,23 @@ def test_the_memory_keeps_what_was_asked_last(encoder: SentenceEncoder, monkeypa
     query = encoder._model.query
 
     class Counting:
-        def query(self, text: str) -> object:
-            made.append(text)
-            return query(text)
+        def query(self, texts: list[str]) -> object:
+            made.extend(texts)
+            return query(texts)
 
     monkeypatch.setattr(vectors, "CACHE_LIMIT_TEXTS", 2)
     fresh = SentenceEncoder()
     fresh._model = Counting()
-    fresh.encode(["一", "二", "一", "三", "一", "二"])
+    for text in ["一", "二", "一", "三", "一", "二"]:
+        fresh.encode([text])
     assert made == ["一", "二", "三", "二"]
+
+
+def test_many_texts_at_once_give_the_rows_of_each_alone(
+    encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["路灯坏了", "招聘会", "路灯坏了", "煤气通了没有", "党员学习了几次"]
+    alone = np.stack([encoder.encode([text])[0] for text in texts])
+    encoder.forget()
+    monkeypatch.setattr(vectors, "_AT_ONCE", 2)
+    assert np.allclose(encoder.encode(texts), alone, atol=1e-5)
