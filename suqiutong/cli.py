@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from suqiutong import casework, curating, database, processes, protecting, sending, staff
+from suqiutong import casework, curating, database, processes, protecting, sending, staff, wechat
 from suqiutong.doctor import examine
 from suqiutong.errors import CommandError
 from suqiutong.settings import read_settings, settings_table
@@ -40,6 +40,7 @@ curating.add_to(commands)
 commands.add_typer(casework.petitions, name="petitions", help="Handle petitions, their clocks and their log.")
 commands.add_typer(protecting.privacy, name="privacy", help="Handle personal data and their keys.")
 commands.add_typer(sending.outbox, name="outbox", help="Handle messages that wait to be delivered.")
+commands.add_typer(wechat.wechat, name="wechat", help="Set the WeChat menu; simulate WeChat.")
 commands.add_typer(serve, name="serve", help="Run one process of the Procfile; `up` runs them all.")
 
 # Packages whose errors are sentences for people.

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 # In UTC: the nights of Shanghai begin at 16.
 SCHEDULE: dict[str, Callable[..., bool]] = {
     "deliver": crontab(),
+    "wechat": crontab(),
     "tick": crontab(),
     "recompute": crontab(hour="19", minute="10"),
     "clean": crontab(hour="19", minute="40"),
