@@ -35,7 +35,7 @@ from tests.unit.channels.fakes import FakeServices, FakeSettings
 KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 # The same machine in a second: what is slower than `answer_seconds` comes later.
 QUICK = own_rules().model_copy(
-    update={"closes_seconds": 3.0, "answer_seconds": 0.5, "last_moment_seconds": 2.5, "hold_seconds": 4.0}
+    update={"closes_seconds": 2.0, "answer_seconds": 0.8, "last_moment_seconds": 1.4, "hold_seconds": 2.6}
 )
 
 
@@ -78,7 +78,7 @@ class SlowRasa:
         self.received.append((sender, text))
         number = len(self.received)
         is_slow = self.random.random() < self.slow_share
-        await asyncio.sleep(self.seconds.get(text, 0.8 if is_slow else 0.0))
+        await asyncio.sleep(self.seconds.get(text, 1.2 if is_slow else 0.0))
         if text.startswith("登记"):
             # A key of its own each time: a message that came twice would be two petitions.
             await asyncio.to_thread(self._file, sender, f"{sender}-{number}", text)
@@ -115,6 +115,12 @@ class World:
             await door.finish()
             await chat.finish()
         return done
+
+    async def ask(self, openid: str, text: str) -> str:
+        """What a resident is shown last after writing, at once or later."""
+        before = len(self.seen(openid))
+        await self.simulator.write(openid, text)
+        return (await self.until_seen(openid, before + 1))[-1]
 
     async def settled(self, seconds: float = 30) -> None:
         """Until every message is answered, and every answer was tried once."""
