@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -32,10 +32,14 @@ from channels.wechat.client import Api, WeChatError
 from channels.wechat.messages import Forget, Hint, Ignore, Inbound, NoticeResult, Say
 from channels.wechat.rules import Rules, own_rules
 from channels.wechat.store import Arrival, Box, BusyError, Sending, Work
+from petitions import find_own_ticket
+from petitions.numbers import query_code, shown_code
 
 logger = logging.getLogger(__name__)
 
 BUSY_POLL_SECONDS = 0.25
+# A slow database does not hold safety advice back.
+DANGER_STORE_SECONDS = 0.5
 # Time for the process that answered a message to send the answer, before others do.
 OWN_SECONDS = 20
 
@@ -70,7 +74,7 @@ class Door:
         # By the key of a message: set once it is answered, and how many deliveries wait for it.
         self._answered: dict[str, asyncio.Event] = {}
         self._waiting: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def receive(self, inbound: Inbound) -> str | None:
         """The text to reply to this delivery; None when nothing is to be shown.
@@ -111,7 +115,7 @@ class Door:
         )
         for person_id in due:
             with suppress(BusyError):
-                await self._answer_all(person_id)
+                await self._answer_all(person_id, is_late=True)
             if self._account.may_send:
                 await self._send_all(person_id, is_ours=False)
         return len(due)
@@ -130,13 +134,11 @@ class Door:
 
     async def _warn(self, inbound: Inbound, text: str) -> str:
         """Safety advice, at once: it waits for no earlier message and needs no database."""
-        conversation = f"wechat-{self._box.digest(inbound.openid)[:32]}"
-        try:
-            async with asyncio.timeout(1):
-                arrival = await self._arrive(inbound, Say(text), is_answered=True)
-                conversation = arrival.conversation
-        except (SQLAlchemyError, TimeoutError) as error:
-            logger.error("wechat_danger_not_stored error=%s", type(error).__name__)
+        # A thread that waits for the database cannot be given up, but its task can.
+        storing = self._spawn(self._arrive(inbound, Say(text), is_answered=True))
+        stored, _ = await asyncio.wait({storing}, timeout=DANGER_STORE_SECONDS)
+        is_stored = bool(stored) and storing.exception() is None
+        conversation = storing.result().conversation if is_stored else store.new_conversation()
         messages = await self._chat.reply(conversation, text, address=conversation, message_id=inbound.key)
         return words.split(words.text_of(messages), self._rules.text_bytes)[0]
 
@@ -225,7 +227,7 @@ class Door:
         finally:
             self._answerers.discard(person_id)
 
-    async def _answer_all(self, person_id: int) -> None:
+    async def _answer_all(self, person_id: int, *, is_late: bool = False) -> None:
         """Answer a person's messages in order; once one has to wait, those after it wait too.
 
         Raises:
@@ -233,7 +235,7 @@ class Door:
         """
         after, problem = 0, None
         while work := await self._next(person_id, after):
-            after, problem = work.inbox_id, await self._answer(work, problem)
+            after, problem = work.inbox_id, await self._answer(work, problem, is_late=is_late)
             if answered := self._answered.get(work.key):
                 answered.set()
             if self._account.may_send and work.key not in self._waiting:
@@ -247,8 +249,12 @@ class Door:
             )
         )  # fmt: skip
 
-    async def _answer(self, work: Work, problem: ChannelError | None) -> ChannelError | None:
-        """Answer one message, or (after a problem) leave it; what makes it wait, of which the resident is told once."""
+    async def _answer(self, work: Work, problem: ChannelError | None, *, is_late: bool) -> ChannelError | None:
+        """Answer one message, or (after a problem) leave it.
+
+        Returns:
+            What makes it wait; the resident is told once, and not long after they wrote.
+        """
         texts: list[str] = []
         try:
             if problem is None:
@@ -262,16 +268,18 @@ class Door:
         if problem is not None and work.attempts >= len(waits):
             texts = [say("wechat.unanswered", form=self._services.settings.public_url + "/petition")]
         elif problem is not None:
-            texts = [problem.sentence] if work.attempts == 0 else []
+            texts = [problem.sentence] if work.attempts == 0 and not is_late else []
         now = self._services.clock()
         parts = [part for text in texts for part in words.split(text, self._rules.text_bytes)]
         send_from = now + timedelta(seconds=OWN_SECONDS)
         next_at = now + timedelta(minutes=waits[work.attempts]) if problem and work.attempts < len(waits) else None
-        await self._write(
-            lambda session: store.answer(
-                session, self._box, work.inbox_id, parts, try_again_at=next_at, send_from=send_from, now=now
-            )
-        )
+
+        def write(session: Session) -> None:
+            store.answer(session, self._box, work.inbox_id, parts, try_again_at=next_at, send_from=send_from, now=now)
+            # They may have gone while it was answered.
+            store.forget_if_gone(session, work.conversation)
+
+        await self._write(write)
         return problem
 
     async def _texts(self, work: Work) -> list[str]:
@@ -290,7 +298,22 @@ class Door:
         except SQLAlchemyError as error:
             logger.error("wechat_not_answered conversation=%s error=%s", work.conversation, type(error).__name__)
             raise ChannelError("internal") from error
-        return [words.text_of(messages)]
+        shown = await self._read(lambda session: [self._with_code(session, work, message) for message in messages])
+        return [words.text_of(shown)]
+
+    def _with_code(self, session: Session, work: Work, message: dict[str, Any]) -> dict[str, Any]:
+        """A ticket with its query code, which the transcript does not keep.
+
+        A process that died after the ticket was filed may not have shown it.
+        """
+        hidden = say("notices.code_shown")
+        if message["kind"] != "ticket" or hidden not in message["text"]:
+            return message
+        petition = find_own_ticket(session, work.conversation)
+        if petition is None or petition.number != message["ticket"]["number"]:
+            return message
+        code = shown_code(query_code(self._services.secret, petition.form_key))
+        return message | {"text": message["text"].replace(hidden, say("wechat.code", code=code))}
 
     async def _send_all(self, person_id: int, *, is_ours: bool) -> None:
         """Send what waits for a person, in order, as far as WeChat allows."""
@@ -337,13 +360,13 @@ class Door:
             for half in words.split(text, max(200, len(text.encode()) // 2 + 100)):
                 await self._api.send_text(openid, half)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:

@@ -264,7 +264,8 @@ class Simulator:
         return self._answer(request, 42001 if until < self._clock() else serve(asked))
 
     def _answer(self, request: Request, code: int, *, status: int = 200) -> Response:
-        self._draw(f"product → WeChat  {request.url.path.removeprefix('/cgi-bin/')}: {code or status}")
+        outcome = code if status == httpx.codes.OK else f"HTTP {status}"
+        self._draw(f"product → WeChat  {request.url.path.removeprefix('/cgi-bin/')}: {outcome}")
         return JSONResponse({"errcode": code, "errmsg": "ok" if code == 0 else "error"}, status)
 
     def _custom(self, asked: dict[str, Any]) -> int:

@@ -203,14 +203,17 @@ def arrive(
     return Arrival(known.id, person.id, person.conversation, known.deliveries, known.answered_at is not None)
 
 
+def new_conversation() -> str:
+    """A name that nothing tells of whom it is."""
+    return f"wechat-{secrets.token_hex(16)}"
+
+
 def _person(session: Session, box: Box, openid: str) -> WeChatPerson:
     by_digest = select(WeChatPerson).where(WeChatPerson.digest == box.digest(openid)).with_for_update()
     found = session.scalar(by_digest)
     if found is not None:
         return found
-    person = WeChatPerson(
-        digest=box.digest(openid), openid=box.seal(openid), conversation=f"wechat-{secrets.token_hex(16)}", quota=0
-    )
+    person = WeChatPerson(digest=box.digest(openid), openid=box.seal(openid), conversation=new_conversation(), quota=0)
     try:
         with session.begin_nested():
             session.add(person)
@@ -476,6 +479,12 @@ def forget(session: Session, box: Box, openid: str) -> str | None:
     session.execute(delete(WeChatInbox).where(WeChatInbox.person_id == person.id))
     session.execute(delete(WeChatPerson).where(WeChatPerson.id == person.id))
     return person.conversation
+
+
+def forget_if_gone(session: Session, conversation: str) -> None:
+    """Delete the transcript of a conversation whose person has gone."""
+    if session.scalar(select(WeChatPerson.id).where(WeChatPerson.conversation == conversation)) is None:
+        store.forget(session, [conversation])
 
 
 def purge(session: Session, rules: Rules, *, now: datetime) -> int:

@@ -17,18 +17,12 @@ _PART_BYTES = len("（99/99）".encode())
 
 
 def text_of(messages: Sequence[Mapping[str, Any]]) -> str:
-    """All messages as one text: what they say, where it stands, and what may be answered."""
+    """All messages as one text: what they say, which names its sources itself, and what may be answered."""
     return "\n\n".join(_one(message) for message in messages)
 
 
 def _one(message: Mapping[str, Any]) -> str:
     lines = [inert(_BOLD.sub(r"\1", message["text"]))]
-    sources = dict.fromkeys(
-        say("wechat.source", document=citation["document"], section=citation["section"])
-        for citation in message.get("citations", ())
-        if not citation["document"].startswith("curated:")
-    )
-    lines += sources
     if buttons := message.get("buttons", ()):
         lines.append(say("wechat.choices", choices="".join(_choice(button) for button in buttons)))
     return "\n".join(lines)

@@ -63,6 +63,7 @@ class SlowRasa:
     def __init__(self, services: Clocked, *, seed: int = 0) -> None:
         self.services = services
         self.received: list[tuple[str, str]] = []
+        self.answered = 0
         self.is_down = False
         self.seconds: dict[str, float] = {}
         self.random = random.Random(seed)
@@ -82,6 +83,7 @@ class SlowRasa:
         if text.startswith("登记"):
             # A key of its own each time: a message that came twice would be two petitions.
             await asyncio.to_thread(self._file, sender, f"{sender}-{number}", text)
+        self.answered += 1
         items = self.replies.get(text, [{"kind": "smalltalk", "text": f"收到：{text}"}])
         return httpx.Response(200, json=[{"recipient_id": sender, "custom": item} for item in items])
 
