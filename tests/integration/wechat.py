@@ -35,7 +35,7 @@ from tests.unit.channels.fakes import FakeServices, FakeSettings
 KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 # The same machine in a second: what is slower than `answer_seconds` comes later.
 QUICK = own_rules().model_copy(
-    update={"closes_seconds": 2.0, "answer_seconds": 0.8, "last_moment_seconds": 1.4, "hold_seconds": 2.6}
+    update={"closes_seconds": 2.5, "answer_seconds": 0.8, "last_moment_seconds": 2.0, "hold_seconds": 3.2}
 )
 
 
