@@ -138,12 +138,13 @@ class World:
         )
         may_be_sent = (WeChatPerson.quota > QUICK.reserve, WeChatPerson.id.not_in(tried))
         with self.services.sessions() as session:
+            # In the order in which a row goes through them: each query sees the database as it is then.
             is_open = any(
                 session.scalar(query.limit(1)) is not None
                 for query in (
                     unanswered,
-                    undelivered.where(WeChatOutgoing.taken_until.is_not(None)),
                     undelivered.where(*may_be_sent),
+                    undelivered.where(WeChatOutgoing.taken_until.is_not(None)),
                 )
             )
         return bool(self.rasa.received) and not is_open
