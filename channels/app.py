@@ -23,6 +23,7 @@ from channels.page import page_router
 from channels.rasa import RasaClient
 from channels.render import Pages
 from channels.services import Services
+from channels.wechat.route import wechat_router
 from web.errors import WebError, http_code
 from web.guard import Guard
 
@@ -72,6 +73,7 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     app.include_router(open311_router(services))
     app.include_router(page_router(services, chat, rasa, pages))
     app.include_router(form_router(services, chat, pages))
+    app.include_router(wechat_router(services, chat, metrics))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
 
     @app.exception_handler(WebError)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy.orm import Session
 
 if TYPE_CHECKING:
+    from channels.wechat.account import Account
     from petitions import Keyring, Route
 
 
@@ -131,6 +132,10 @@ class Services(Protocol):
     @property
     def keyring(self) -> Keyring:
         """Keys of personal data."""
+
+    @property
+    def wechat(self) -> Account | None:
+        """The WeChat account; None without one."""
 
     def clock(self) -> datetime:
         """Now, aware."""

@@ -73,10 +73,12 @@ class Letter:
     recipient: str
     number: str
     text: str
+    # What has become of the petition, short: for what has no room for the text.
+    label: str
 
     def to_json(self) -> dict[str, str]:
-        """All of it as JSON."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """All of it as JSON, but for its short form."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "label"}
 
 
 Send = Callable[[Letter], None]
@@ -157,7 +159,7 @@ def letter_of(message: OutboxMessage, petition: Petition) -> Letter:
     label = own_lifecycle().states[message.payload["state"]].label
     text = own_outbox().texts[message.kind].format(number=petition.number, label=label)
     recipient = message.unit or petition.conversation
-    return Letter(message.key, message.kind, message.to, recipient, str(petition.number), text)
+    return Letter(message.key, message.kind, message.to, recipient, str(petition.number), text, label)
 
 
 def withhold(session: Session, message: OutboxMessage) -> None:

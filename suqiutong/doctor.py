@@ -22,6 +22,7 @@ from suqiutong.errors import CommandError
 from suqiutong.freshness import MODEL_INPUTS, STAMP, digest, is_fresh, knowledge_digest
 from suqiutong.settings import SECRETS, Settings, read_secret
 from suqiutong.up import check_ports
+from suqiutong.wechat import read_account
 
 FREE_DISK_GIGABYTES = 2
 
@@ -47,6 +48,8 @@ def examine(settings: Settings, *, today: date) -> Iterator[Finding]:
     yield _ports(settings)
     yield _secrets(settings)
     yield _database(settings)
+    if settings.wechat_app_id:
+        yield _whether("wechat", lambda: read_account(settings), f"{settings.wechat_kind}, {settings.wechat_mode} mode")
     yield _made("knowledge", settings.knowledge_folder, knowledge_digest(settings))
     yield _made("model", settings.models_folder, digest(MODEL_INPUTS))
     yield check_calendar(today)

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - each job imports what it alone needs
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -56,6 +57,8 @@ def recompute(services: Services) -> int:
 
 def clean(services: Services) -> int:
     """Delete what is kept longer than it may be: questions, personal data, delivered messages; how much."""
+    from channels.wechat.rules import own_rules as wechat_rules
+    from channels.wechat.store import purge as purge_wechat
     from knowledge.unanswered import RETENTION, purge_unanswered
     from petitions.privacy import purge
 
@@ -64,6 +67,8 @@ def clean(services: Services) -> int:
         done = purge_unanswered(session, now - RETENTION)
     with services.writing() as session:
         done += purge_outbox(session, now=now)
+    with services.writing() as session:
+        done += purge_wechat(session, wechat_rules(), now=now)
     while True:
         with services.writing() as session:
             count = purge(session, now=now)
@@ -109,11 +114,15 @@ def deliver(services: Services, send: Send | None = None) -> dict[str, int]:
 
 
 def sender(services: Services) -> Send:
-    """Where letters go: to the address in the settings, otherwise into the inboxes of the product."""
+    """Where letters go: to the address in the settings, otherwise to WeChat or into the inboxes of the product."""
 
     def to_inbox(letter: Letter) -> None:
         with services.writing() as session:
             put_into_inbox(session, letter, now=services.clock())
+
+    def to_wechat_or_inbox(letter: Letter) -> None:
+        if letter.to != "petitioner" or not _told_on_wechat(services, letter):
+            to_inbox(letter)
 
     def to_address(letter: Letter) -> None:
         try:
@@ -130,7 +139,28 @@ def sender(services: Services) -> Send:
         is_final = reply.is_client_error and reply.status_code not in {408, 409, 425, 429}
         raise DeliveryError(f"status_{reply.status_code}", is_final=is_final)
 
-    return to_address if services.settings.notify_url else to_inbox
+    if services.settings.notify_url:
+        return to_address
+    return to_wechat_or_inbox if services.wechat else to_inbox
+
+
+def _told_on_wechat(services: Services, letter: Letter) -> bool:
+    from channels.wechat.client import WeChatError
+    from channels.wechat.notices import tell
+
+    try:
+        return asyncio.run(
+            tell(services, letter.recipient, text=letter.text, number=letter.number, label=letter.label, key=letter.key)
+        )
+    except WeChatError as error:
+        raise DeliveryError(f"wechat_{error.code}") from error
+
+
+def wechat(services: Services) -> int:
+    """Answer on WeChat what was left behind, for how many people."""
+    from channels.wechat.route import catch_up
+
+    return asyncio.run(catch_up(services))
 
 
 def _deliver_one(services: Services, send: Send) -> str | None:
@@ -167,6 +197,7 @@ JOBS: dict[str, Callable[[Services], object]] = {
     "deliver": deliver,
     "tick": tick,
     "index": index,
+    "wechat": wechat,
     "recompute": recompute,
     "write_texts": write_texts,
     "clean": clean,

@@ -96,6 +96,34 @@ class Settings(BaseSettings):
         gt=0,
         description="Messages that one network address may send in a minute; everybody in a service hall shares one.",
     )
+    wechat_app_id: str = Field(default="", description="AppID of the WeChat Official Account; empty: no WeChat.")
+    wechat_kind: Literal["unverified", "subscription", "service"] = Field(
+        default="unverified",
+        description="The account: `unverified` may only reply to messages, a verified `subscription` account may also "
+        "send, a verified `service` account may also send notices at any time.",
+    )
+    wechat_mode: Literal["safe", "compatible", "plain"] = Field(
+        default="safe",
+        description="How WeChat is set to deliver: `safe` (安全模式), `compatible` (兼容模式), `plain` (明文模式).",
+    )
+    wechat_secrets: Path | None = Field(
+        default=None,
+        description="JSON file with `token`, `aes_key`, `previous_aes_key` (while keys change) and `app_secret`, "
+        "readable by its owner alone; empty: `wechat.json` in the data folder.",
+    )
+    wechat_notice: str = Field(
+        default="", description="Id of the template of notices (service account); empty: notices only within 48 hours."
+    )
+    wechat_notice_kind: Literal["template", "subscription"] = Field(
+        default="template", description="Whether that is a 模板消息 or a 订阅通知, to which residents have to agree."
+    )
+    wechat_notice_number: str = Field(
+        default="character_string1", description="Field of the template that takes the number of the ticket."
+    )
+    wechat_notice_state: str = Field(default="thing2", description="Field of the template that takes its state.")
+    wechat_api_url: str = Field(
+        default="https://api.weixin.qq.com", description="Address of WeChat's interfaces; the simulator has its own."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that reaches the log files."
     )
@@ -124,6 +152,11 @@ class Settings(BaseSettings):
     def keys_file(self) -> Path:
         """File of the keys that seal personal data, absolute."""
         return ROOT / self.keys if self.keys else self.data_folder / "keys.json"
+
+    @property
+    def wechat_file(self) -> Path:
+        """File of the secrets shared with WeChat, absolute."""
+        return ROOT / self.wechat_secrets if self.wechat_secrets else self.data_folder / "wechat.json"
 
     @property
     def log_folder(self) -> Path:

@@ -17,6 +17,7 @@ from suqiutong.errors import CommandError
 from suqiutong.freshness import MODEL_INPUTS, STAMP, digest, is_fresh, knowledge_digest, write_stamp
 from suqiutong.settings import ROOT, Settings, read_secret
 from suqiutong.supervise import read_procfile, supervise
+from suqiutong.wechat import read_account
 
 SLOW_START_SECONDS = 180.0
 Report = Callable[[str], None]
@@ -115,6 +116,7 @@ def run_everything(settings: Settings, upgrade_database: Callable[[], None], rep
     check_ports(settings)
     rasa.check_bot()
     read_secret(settings.data_folder)
+    read_account(settings)
     upgrade_database()
     ensure_knowledge(settings, report)
     ensure_model(settings, report)

@@ -23,6 +23,7 @@ from suqiutong.settings import Settings, read_secret
 if TYPE_CHECKING:
     from spacy.language import Language
 
+    from channels.wechat.account import Account
     from jurisdiction import Jurisdiction
     from knowledge import KnowledgeBase
     from knowledge.serving import Answers
@@ -153,6 +154,17 @@ class Services:
         from suqiutong.keys import read_keyring
 
         return read_keyring(self.settings.keys_file, now=self.clock())
+
+    @cached_property
+    def wechat(self) -> Account | None:
+        """The WeChat account; None without one.
+
+        Raises:
+            CommandError: it is not set up as it must be.
+        """
+        from suqiutong.wechat import read_account
+
+        return read_account(self.settings)
 
     def protect(self) -> int:
         """Seal with the present key what is not; how many pieces of personal data.

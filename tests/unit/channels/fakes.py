@@ -142,6 +142,7 @@ class FakeServices:
     sessions: Any = field(default_factory=memory_sessions)
     secret: bytes = b"a secret of thirty-two bytes long"
     keyring: Keyring = KEYRING
+    wechat: Any = None
 
     def clock(self) -> datetime:
         return NOW

@@ -1,0 +1,1 @@
+"""WeChat Official Account: what WeChat posts here, and what is sent to residents through its interfaces."""
