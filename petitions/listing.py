@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import product
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, and_, false, func, select, true, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from petitions.errors import PetitionError
@@ -129,14 +129,18 @@ def count_by_state(
     """How many of the petitions that the actor may see are in each state, all or those of a responsible unit."""
     network = network or own_network()
     units = Wanted(unit=unit, with_below=with_below).units(network)
-    of_units = (Petition.unit.in_(units),) if units else ()
-    # What is no accusation may be seen by all, and is counted from an index alone.
     counts: dict[str, int] = {}
-    for condition in (Petition.is_restricted.is_(False), Petition.is_restricted.is_(True) & visible_to(actor, network)):
-        statement = select(Petition.state, func.count()).where(condition, *of_units).group_by(Petition.state)
-        for state, count in session.execute(statement.order_by(Petition.state)):
-            counts[state] = counts.get(state, 0) + count
-    return counts
+    # What is no accusation may be seen by all, and is counted unit by unit from an index alone.
+    for one in units or (None,):
+        of_unit = () if one is None else (Petition.unit == one,)
+        for is_seen in (
+            Petition.is_restricted == false(),
+            and_(Petition.is_restricted == true(), visible_to(actor, network)),
+        ):
+            statement = select(Petition.state, func.count()).where(is_seen, *of_unit).group_by(Petition.state)
+            for state, count in session.execute(statement):
+                counts[state] = counts.get(state, 0) + count
+    return dict(sorted(counts.items()))
 
 
 def _newest(
