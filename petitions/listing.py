@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import product
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, and_, false, func, select, true, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from petitions.errors import PetitionError
@@ -129,15 +129,17 @@ def count_by_state(
     """How many of the petitions that the actor may see are in each state, all or those of a responsible unit."""
     network = network or own_network()
     units = Wanted(unit=unit, with_below=with_below).units(network)
-    of_units = (Petition.unit.in_(units),) if units else ()
-    # What is no accusation may be seen by all who are not confined, and is counted from an index alone.
-    seen, is_open = visible_to(actor, network), Petition.is_restricted.is_(False)
+    # What is no accusation may be seen by all who are not confined, and is counted unit by unit from an index alone.
+    seen, is_open = visible_to(actor, network), Petition.is_restricted == false()
+    conditions = (is_open & seen if actor.is_confined else is_open, and_(Petition.is_restricted == true(), seen))
     counts: dict[str, int] = {}
-    for condition in (is_open & seen if actor.is_confined else is_open, Petition.is_restricted.is_(True) & seen):
-        statement = select(Petition.state, func.count()).where(condition, *of_units).group_by(Petition.state)
-        for state, count in session.execute(statement.order_by(Petition.state)):
-            counts[state] = counts.get(state, 0) + count
-    return counts
+    for one in units or (None,):
+        of_unit = () if one is None else (Petition.unit == one,)
+        for condition in conditions:
+            statement = select(Petition.state, func.count()).where(condition, *of_unit).group_by(Petition.state)
+            for state, count in session.execute(statement):
+                counts[state] = counts.get(state, 0) + count
+    return dict(sorted(counts.items()))
 
 
 def _newest(

@@ -46,7 +46,7 @@ from tests.postgresql import postgresql_server
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 SMALL, MIDDLE = 10_000, 100_000
-ROUNDS = 200
+ROUNDS = 120
 WORKERS, QUEUE = 50, 5000
 LOOKER = Actor("bench", "supervisor", "光明区群众诉求服务大厅")
 VECTOR = bytes(range(1, 128)) * 3 + bytes(3)
@@ -115,13 +115,18 @@ def migrated(url: str) -> Engine:
 
 
 def milliseconds(engine: Engine, work: Callable[[Session], object], rounds: int = ROUNDS) -> float:
-    """The median time of a piece of work in a session of its own, after a first round that does not count."""
+    """The median time of a piece of work in a session of its own, after a first round that does not count.
+
+    SQLite works in this process, so that its processor time is counted, whatever else the machine does; PostgreSQL
+    works in others, so that there the clock is read.
+    """
+    moment = time.thread_time if engine.dialect.name == "sqlite" else time.perf_counter
     taken = []
     for _ in range(rounds + 1):
         with Session(engine) as session:
-            begin = time.perf_counter()
+            begin = moment()
             work(session)
-            taken.append((time.perf_counter() - begin) * 1000)
+            taken.append((moment() - begin) * 1000)
     return statistics.median(taken[1:])
 
 

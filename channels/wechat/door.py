@@ -21,7 +21,6 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from channels.chat import TEXT_LIMIT, Chat, check_text
-from channels.errors import ChannelError
 from channels.locks import ConversationLocks
 from channels.sanitise import strip_hidden
 from channels.services import Services
@@ -34,6 +33,7 @@ from channels.wechat.rules import Rules, own_rules
 from channels.wechat.store import Arrival, Box, BusyError, Sending, Work
 from petitions import find_own_ticket
 from petitions.numbers import query_code, shown_code
+from web.errors import WebError
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Door:
                     arrival = await self._arrive(inbound, meaning)
             except SQLAlchemyError as error:
                 logger.error("wechat_not_stored error=%s", type(error).__name__)
-                return ChannelError("internal").sentence
+                return WebError("internal").sentence
             is_ready = arrival.is_answered or await self._wait(arrival, answered, started)
         return await self._reply(arrival, started, is_ready=is_ready)
 
@@ -249,7 +249,7 @@ class Door:
             )
         )  # fmt: skip
 
-    async def _answer(self, work: Work, problem: ChannelError | None, *, is_late: bool) -> ChannelError | None:
+    async def _answer(self, work: Work, problem: WebError | None, *, is_late: bool) -> WebError | None:
         """Answer one message, or (after a problem) leave it.
 
         Returns:
@@ -259,7 +259,7 @@ class Door:
         try:
             if problem is None:
                 texts = await self._texts(work)
-        except ChannelError as error:
+        except WebError as error:
             if error.status >= 500:
                 problem = error
             else:
@@ -286,7 +286,7 @@ class Door:
         """What answers a message.
 
         Raises:
-            ChannelError: it is refused, or cannot be answered now.
+            WebError: it is refused, or cannot be answered now.
         """
         if "hint" in work.payload:
             return [say(f"wechat.hints.{work.payload['hint']}")]
@@ -297,7 +297,7 @@ class Door:
             messages = await self._chat.reply(work.conversation, text, address=work.conversation, message_id=work.key)
         except SQLAlchemyError as error:
             logger.error("wechat_not_answered conversation=%s error=%s", work.conversation, type(error).__name__)
-            raise ChannelError("internal") from error
+            raise WebError("internal") from error
         shown = await self._read(lambda session: [self._with_code(session, work, message) for message in messages])
         return [words.text_of(shown)]
 

@@ -12,7 +12,6 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import Counter
 
 from channels.chat import Chat
-from channels.errors import ChannelError
 from channels.metrics import Metrics
 from channels.rasa import RasaClient
 from channels.services import Services
@@ -23,6 +22,7 @@ from channels.wechat.door import Door
 from channels.wechat.messages import Ignore, read_message
 from channels.wechat.rules import Rules, menu_words, own_menu
 from channels.wechat.store import Box
+from web.errors import WebError
 from web.requests import read_body
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def wechat_router(services: Services, chat: Chat, metrics: Metrics, *, rules: Ru
         now = services.clock().timestamp()
         try:
             body = await read_body(request, BODY_LIMIT_BYTES)
-        except ChannelError as error:
+        except WebError as error:
             return PlainTextResponse("", error.status)
         try:
             opened = codec.open(request.query_params, body, now=now)
