@@ -14,12 +14,14 @@ from starlette.exceptions import HTTPException
 
 from desk.entry import Detour
 from desk.errors import DeskError
+from desk.lists import queue_router
 from desk.live import Live, live_router
 from desk.login import account_router, login_router
 from desk.pages import Pages
 from desk.people import people_router
+from desk.relations import relations_router
 from desk.services import Services
-from desk.tickets import queue_router, tickets_router
+from desk.tickets import tickets_router
 from desk.vendor import vendor_router
 from petitions import PetitionError
 from web.errors import WebError, http_code
@@ -54,6 +56,7 @@ def create_app(services: Services) -> FastAPI:
         account_router(services, pages),
         queue_router(services, pages),
         tickets_router(services, pages),
+        relations_router(services, pages),
         people_router(services, pages),
         live_router(live),
         vendor_router(),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy.orm import Session
 
 if TYPE_CHECKING:
-    from petitions import Actor, Keyring
+    from language.vectors import Encoder
+    from petitions import Actor, Keyring, Route
 
 
 class DeskSettings(Protocol):
@@ -78,6 +79,10 @@ class Services(Protocol):
     def keyring(self) -> Keyring:
         """Keys of personal data and of second factors."""
 
+    @property
+    def encoder(self) -> Encoder:
+        """Sentence vectors."""
+
     def clock(self) -> datetime:
         """Now, aware."""
 
@@ -86,3 +91,6 @@ class Services(Protocol):
 
     def said_in(self, conversation: str) -> Sequence[tuple[str, str]]:
         """What was said in a conversation, oldest first: a kind of the contract or `resident`, and the text."""
+
+    def triage(self, text: str) -> Route:
+        """Where a petition goes."""
