@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -16,7 +17,8 @@ from desk.entry import Detour
 from desk.errors import DeskError
 from desk.lists import queue_router
 from desk.live import Live, live_router
-from desk.login import account_router, login_router
+from desk.login import account_router, login_router, oidc_router
+from desk.oidc import OpenId
 from desk.pages import Pages
 from desk.people import people_router
 from desk.relations import relations_router
@@ -28,11 +30,12 @@ from web.errors import WebError, http_code
 from web.guard import Guard
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, oidc_transport: httpx.BaseTransport | None = None) -> FastAPI:
     """The application.
 
     Args:
         services: All that it needs from the rest of the product.
+        oidc_transport: Another way to the provider of logins than the network; for tests.
     """
     pages = Pages(services)
     live = Live(services)
@@ -53,6 +56,7 @@ def create_app(services: Services) -> FastAPI:
     # Kept beside: the application does not list the routes of what it includes.
     app.state.routers = (
         login_router(services, pages),
+        oidc_router(services, OpenId(services, oidc_transport)),
         account_router(services, pages),
         queue_router(services, pages),
         tickets_router(services, pages),

@@ -28,6 +28,22 @@ class DeskSettings(Protocol):
     def desk_second_factor(self) -> str:
         """Roles that need a second factor, separated by commas."""
 
+    @property
+    def desk_oidc_issuer(self) -> str:
+        """The OpenID Connect provider; empty when there is none."""
+
+    @property
+    def desk_oidc_client_id(self) -> str:
+        """What the provider calls the desk."""
+
+    @property
+    def desk_oidc_client_secret(self) -> str:
+        """What the desk proves itself with."""
+
+    @property
+    def desk_oidc_claim(self) -> str:
+        """The claim that holds the name of an account."""
+
 
 class Office(Protocol):
     """An office of the subdistrict."""

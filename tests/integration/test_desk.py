@@ -326,7 +326,8 @@ def test_every_route_is_closed_to_strangers_and_to_other_roles(services, applica
     petition = file_case(session, where=route(HALL))
     session.commit()
     clients = {role: browser(services.add(f"{role}", role, HALL)) for role in PERSONS}
-    stranger, open_paths, seen = browser(), {"/login", "/vendor/{version}/{name}"}, set()
+    stranger, seen = browser(), set()
+    open_paths = {"/login", "/login/oidc", "/login/oidc/back", "/vendor/{version}/{name}"}
     for method, one in calls_of(application):
         if one.path in {"/events", "/logout"}:
             continue  # endless, and the end of the session: looked at elsewhere

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from desk.accounts import Role
+from desk.accounts import PERSONS, Role
 from desk.app import create_app
 from desk.bulk import STEPS
 from desk.entry import COOKIE, routes_of
@@ -400,3 +400,18 @@ def test_markup_of_a_resident_is_words_wherever_it_is_shown(services, browser, s
     for page in pages:
         assert page.status_code == 200
         assert not re.search(r"<script(?! src=)", page.text)
+
+
+def test_lists_and_steps_with_many_are_for_those_who_work_on_tickets(services, application, browser):
+    clients = {role: browser(services.add(f"{role}", role, HALL)) for role in PERSONS}
+    entered = {
+        role
+        for role, client in clients.items()
+        for path in ("/views", "/bulk")
+        if (client.post(path, data={"step": "x", "role": "supervisor", "unit": DISTRICT}).status_code != 403)
+    }
+    assert entered == {Role.OPERATOR, Role.HANDLER, Role.SUPERVISOR}
+    for path in ("/views", "/bulk"):
+        assert Browser(application).post(path).headers["Location"].startswith("/login")
+        foreign = clients[Role.OPERATOR].post(path, headers={"Sec-Fetch-Site": "cross-site"}, data={"step": "save"})
+        assert foreign.status_code == 403

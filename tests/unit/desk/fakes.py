@@ -23,6 +23,10 @@ class FakeSettings:
     desk_idle_minutes: int = 30
     desk_session_hours: int = 12
     desk_second_factor: str = ""
+    desk_oidc_issuer: str = ""
+    desk_oidc_client_id: str = ""
+    desk_oidc_client_secret: str = ""
+    desk_oidc_claim: str = "preferred_username"
 
 
 @dataclass
