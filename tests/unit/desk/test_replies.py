@@ -43,7 +43,7 @@ def test_every_ticket_that_may_be_replied_to_has_a_draft_or_none_is_made_for_its
 @pytest.mark.parametrize(
     ("field", "fault"),
     [
-        ("text: 您好{name}", "placeholder"),
+        ("text: '您好{name}'", "placeholder"),
         ("text: x, states: [limbo]", "state"),
         ("text: x, classes: [牢骚]", "class"),
         ("text: x, topics: [天气]", "topic"),
