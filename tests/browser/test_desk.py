@@ -133,7 +133,7 @@ def test_a_ticket_is_accepted(open_page, site, has_script):
     assert page.url.endswith(f"/tickets/{site.number}")
     page.locator("summary", has_text="开始办理").click()
     page.get_by_role("button", name="确认开始办理").click()
-    assert page.locator("#standing .state").inner_text() == "办理中"
+    assert page.locator("#standing .state").inner_text() == "在办"
 
 
 def test_two_people_see_each_other_and_what_the_other_does(open_page, site):
@@ -148,7 +148,7 @@ def test_two_people_see_each_other_and_what_the_other_does(open_page, site):
     second.get_by_role("button", name="确认开始办理").click()
     # Told by the stream, well before the poll.
     first.get_by_text("这张工单刚才有更新").wait_for(timeout=8_000)
-    assert first.locator("#standing .state").inner_text() == "办理中"
+    assert first.locator("#standing .state").inner_text() == "在办"
     assert first.get_by_label("理由").first.input_value() == "写了一半的理由"
 
 
@@ -162,11 +162,11 @@ def test_a_stale_form_of_two_people_shows_both_versions_and_loses_nothing(open_p
     second.locator("#transfer-reason").fill("属于碧眼社区，已电话确认")
     first.locator("summary", has_text="开始办理").click()
     first.get_by_role("button", name="确认开始办理").click()
-    first.locator("#standing .state", has_text="办理中").wait_for()
+    first.locator("#standing .state", has_text="在办").wait_for()
     second.get_by_role("button", name="确认转办").click()
     stale = second.locator("section.stale")
     assert "状态：已受理" in stale.inner_text()
-    assert "状态：办理中" in stale.inner_text()
+    assert "状态：在办" in stale.inner_text()
     assert "开始办理" in stale.inner_text(), "what happened meanwhile"
     assert "张三" in stale.inner_text()
     assert second.locator("#transfer-reason").input_value() == "属于碧眼社区，已电话确认"
@@ -240,7 +240,7 @@ def test_pictures(open_page, site, tmp_path, name, options):
     page.goto(f"{site.address}/tickets/{site.number}?draft=done")
     page.get_by_role("button", name="先核对").click()
     page.locator("#check").wait_for()
-    page.screenshot(path=folder / f"desk-reply-{name}.png", full_page=True)
+    page.locator("section.actions").screenshot(path=folder / f"desk-reply-{name}.png")
     page.goto(f"{site.address}/tickets/{site.number}/merge?q=%E5%9E%83%E5%9C%BE")
     page.screenshot(path=folder / f"desk-merge-{name}.png")
     assert len(list(folder.glob("desk-*.png"))) == 5

@@ -395,7 +395,7 @@ def test_a_stale_form_shows_both_versions_and_keeps_what_was_typed(services, bro
     answer = client.post(f"/tickets/{petition.number}/act/transfer", data=form)
     assert answer.status_code == 409
     stale = re.search(r"<section class=\"card stale\".*?</section>", answer.text, re.DOTALL)[0]
-    assert all(word in stale for word in ("待受理", "已受理", "李四", "在&lt;b&gt;对面&lt;/b&gt;社区"))
+    assert all(word in stale for word in ("新收到", "已受理", "李四", "在&lt;b&gt;对面&lt;/b&gt;社区"))
     assert "<b>对面" not in answer.text
     again = form_of(answer, "transfer")
     assert again["version"] != form["version"]
