@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -14,23 +15,27 @@ from starlette.exceptions import HTTPException
 
 from desk.entry import Detour
 from desk.errors import DeskError
+from desk.lists import queue_router
 from desk.live import Live, live_router
-from desk.login import account_router, login_router
+from desk.login import account_router, login_router, oidc_router
+from desk.oidc import OpenId
 from desk.pages import Pages
 from desk.people import people_router
+from desk.relations import relations_router
 from desk.services import Services
-from desk.tickets import queue_router, tickets_router
+from desk.tickets import tickets_router
 from desk.vendor import vendor_router
 from petitions import PetitionError
 from web.errors import WebError, http_code
 from web.guard import Guard
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, oidc_transport: httpx.BaseTransport | None = None) -> FastAPI:
     """The application.
 
     Args:
         services: All that it needs from the rest of the product.
+        oidc_transport: Another way to the provider of logins than the network; for tests.
     """
     pages = Pages(services)
     live = Live(services)
@@ -51,9 +56,11 @@ def create_app(services: Services) -> FastAPI:
     # Kept beside: the application does not list the routes of what it includes.
     app.state.routers = (
         login_router(services, pages),
+        oidc_router(services, OpenId(services, oidc_transport)),
         account_router(services, pages),
         queue_router(services, pages),
         tickets_router(services, pages),
+        relations_router(services, pages),
         people_router(services, pages),
         live_router(live),
         vendor_router(),

@@ -81,7 +81,7 @@ def next_gate(services: Services, person: Person) -> str | None:
     """Where a person has to go before they may enter; None when there is nothing left."""
     if not person.is_complete:
         return "/login/code"
-    if person.member.must_change:
+    if person.member.must_change and not goes_by_provider(services, person.member):
         return "/account/password"
     if needs_factor(services, person.member) and not person.member.has_factor:
         return "/account/factor"
@@ -91,6 +91,11 @@ def next_gate(services: Services, person: Person) -> str | None:
 def needs_factor(services: Services, member: Staff) -> bool:
     """Whether the member's role needs a second factor."""
     return member.role in {role.strip() for role in services.settings.desk_second_factor.split(",")}
+
+
+def goes_by_provider(services: Services, member: Staff) -> bool:
+    """Whether a member logs in through the office's own provider and uses no password here."""
+    return bool(services.settings.desk_oidc_issuer) and member.role != Role.ADMIN
 
 
 def _find(services: Services, request: Request) -> Person | None:

@@ -11,14 +11,16 @@ from starlette.datastructures import FormData
 
 from desk import factor, sessions
 from desk.accounts import LEAST_PASSWORD, Staff, find_staff, is_password, is_weak, set_password
-from desk.entry import ANYBODY, COOKIE, Myself, Person, needs_factor, next_gate
+from desk.entry import ANYBODY, COOKIE, Myself, Person, goes_by_provider, needs_factor, next_gate
 from desk.errors import DeskError
+from desk.oidc import OpenId
 from desk.pages import Pages
 from desk.services import Services
 from storage import begin_writing
 from web.requests import address_of, field, read_form, set_cookie
 
 Form = Annotated[FormData, Depends(read_form)]
+OIDC_COOKIE = "desk_login"
 
 
 def inside(path: str) -> str:
@@ -38,7 +40,7 @@ class Logins:
         """The cookie of a new session.
 
         Raises:
-            DeskError: `wrong_login`, `locked_out`.
+            DeskError: `wrong_login`, `locked_out`, `oidc_only`.
         """
         services = self._services
         attempt = self._count(name, address)
@@ -47,6 +49,8 @@ class Logins:
         # Outside of any transaction: the hash takes its time.
         if not is_password(member, password) or member is None:
             raise DeskError("wrong_login")
+        if goes_by_provider(services, member):
+            raise DeskError("oidc_only")
         return self._open(member, attempt, is_complete=not member.has_factor, old=old)
 
     def by_code(self, person: Person, code: str, *, address: str) -> str:
@@ -129,7 +133,8 @@ def login_router(services: Services, pages: Pages) -> APIRouter:
         return response
 
     def show_login(request: Request, then: str, *, name: str = "", error: DeskError | None = None) -> Response:
-        context = {"then": then, "name": name, "error": error}
+        has_provider = bool(services.settings.desk_oidc_issuer)
+        context = {"then": then, "name": name, "error": error, "has_provider": has_provider}
         headers = error.headers if error else None
         return pages.response(request, "login.html", context, status=error.status if error else 200, headers=headers)
 
@@ -177,6 +182,41 @@ def login_router(services: Services, pages: Pages) -> APIRouter:
             session.commit()
         response = RedirectResponse("/login", 303)
         response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+        return response
+
+    return router
+
+
+def oidc_router(services: Services, provider: OpenId) -> APIRouter:
+    """The way in through the office's own provider; there is none unless the settings name one."""
+    router = APIRouter(prefix="/login/oidc")
+    hours = services.settings.desk_session_hours
+
+    def back(request: Request) -> str:
+        if not services.settings.desk_oidc_issuer:
+            raise DeskError("not_found")
+        return f"{request.base_url}login/oidc/back"
+
+    @router.get("", dependencies=[Depends(ANYBODY)])
+    def get_oidc(request: Request, next: str = "/") -> Response:  # noqa: A002 - the name in the address
+        """Go to the provider."""
+        address, note = provider.begin(back(request), inside(next))
+        response = RedirectResponse(address, 303)
+        set_cookie(response, request, OIDC_COOKIE, note, hours=1)
+        return response
+
+    @router.get("/back", dependencies=[Depends(ANYBODY)])
+    def get_back(request: Request, state: str = "", code: str = "") -> Response:
+        """Come back from the provider."""
+        member, then = provider.finish(request.cookies.get(OIDC_COOKIE, ""), state, code, back(request))
+        with services.sessions() as session:
+            begin_writing(session)
+            is_complete, old = not member.has_factor, request.cookies.get(COOKIE)
+            token = sessions.open_session(session, member, is_complete=is_complete, now=services.clock(), old=old)
+            session.commit()
+        response = RedirectResponse(then, 303)
+        set_cookie(response, request, COOKIE, token, hours=hours)
+        response.delete_cookie(OIDC_COOKIE, httponly=True, samesite="lax")
         return response
 
     return router

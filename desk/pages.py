@@ -16,7 +16,7 @@ from desk.services import Services
 from desk.texts import TEXTS, say
 from desk.vendor import vendor_address
 from petitions.clocks import SHANGHAI
-from petitions.filing import state_label
+from petitions.filing import staff_label
 from web.templates import Templates
 
 
@@ -60,7 +60,7 @@ class Pages:
             "texts": TEXTS.all,
             "say": say,
             "title": say("page.title", name=services.jurisdiction.name),
-            "state_label": state_label,
+            "state_label": staff_label,
             "vendor": vendor_address,
         }
 

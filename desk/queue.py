@@ -3,69 +3,137 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from desk.texts import TEXTS
 from petitions import Actor, Petition
-from petitions.lifecycle import own_lifecycle
 from petitions.listing import Wanted, count_by_state, get_petition, list_petitions
 from petitions.network import own_network
+from petitions.selection import read_selection
 from petitions.visibility import visible_to
 
 PAGE = 30
+SEARCH_LIMIT_CHARACTERS = 100
+# What a clock may be asked for, and how far from now it ends.
+DUE = {"over": timedelta(0), "day": timedelta(days=1), "days": timedelta(days=3)}
+CLAIMS = ("mine", "free")
+# What has a field in the form; the rest of a selection comes from statistics and stays as it is.
+_IN_FORM = frozenset({"q", "state", "unit", "below", "first", "community", "class", "priority", "due", "claim"})
+_LONGEST_MARK = 60
+
+Query = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What is looked for; each value stands in the address."""
+    """What is looked for; each value stands in the address, as `Selection.to_query` and the form of the queue write it.
 
-    states: tuple[str, ...] = ()
-    unit: str = ""
-    before: int | None = None
+    Attributes:
+        wanted: What does not depend on who looks or when.
+        due: One of `DUE`, or empty.
+        claim: One of `CLAIMS`, or empty.
+        after: Where the page begins.
+    """
+
+    wanted: Wanted = field(default_factory=Wanted)
+    due: str = ""
+    claim: str = ""
+    after: str = ""
 
     @classmethod
-    def read(cls, query: Mapping[str, str]) -> Filters:
+    def read(cls, query: Query) -> Filters:
         """The filters of an address; what is unknown there is left out."""
-        lifecycle = own_lifecycle()
-        name, unit, before = query.get("state", ""), query.get("unit", ""), query.get("before", "")
-        states = (name,) if name in lifecycle.states else lifecycle.groups.get(name, ())
+        named = {name: values[0] for name, values in query.items() if values}
+        priority, due, claim = named.get("priority"), named.get("due", ""), named.get("claim", "")
+        wanted = Wanted(
+            **read_selection(query),
+            search=named.get("q", "").strip()[:SEARCH_LIMIT_CHARACTERS],
+            with_below=named.get("below") == "1",
+            priority=priority if priority in TEXTS.all["priorities"] else None,
+        )
         return cls(
-            states,
-            unit if own_network().find(unit) else "",
-            int(before) if before.isdecimal() and before.isascii() and len(before) < 16 else None,
+            wanted,
+            due if due in DUE else "",
+            claim if claim in CLAIMS else "",
+            named.get("after", "")[:_LONGEST_MARK],
+        )
+
+    def for_(self, actor: Actor, *, now: datetime) -> Wanted:
+        """What is wanted by this actor at this moment."""
+        return replace(
+            self.wanted,
+            due_before=now + DUE[self.due] if self.due else None,
+            is_claimed={"mine": True, "free": False}.get(self.claim),
+            claimed_by=actor.name if self.claim == "mine" else None,
         )
 
     @property
-    def state(self) -> str:
-        """Name of the state or group of states that is looked for."""
-        lifecycle = own_lifecycle()
-        groups = {states: name for name, states in lifecycle.groups.items()}
-        return groups.get(self.states) or "".join(self.states[:1])
+    def values(self) -> dict[str, str | Sequence[str]]:
+        """The parameters of the address, without the page; nothing for what does not matter."""
+        named = {
+            "q": self.wanted.search,
+            "below": "1" if self.wanted.with_below else "",
+            "priority": self.wanted.priority,
+            "due": self.due,
+            "claim": self.claim,
+        }
+        return self.wanted.to_query() | {name: value for name, value in named.items() if value}
 
-    def address(self, **changes: str | int | None) -> str:
-        """The address of the same filters with some changed."""
-        values = {"state": self.state, "unit": self.unit, "before": self.before} | changes
-        query = urlencode({name: value for name, value in values.items() if value})
-        return f"/tickets?{query}" if query else "/tickets"
+    @property
+    def query(self) -> str:
+        """The address behind its question mark, without the page."""
+        return urlencode(self.values, doseq=True)
+
+    @property
+    def others(self) -> list[tuple[str, str]]:
+        """What is looked for and has no field in the form of the queue; several units have none."""
+        kept = {name: value for name, value in self.values.items() if name not in _IN_FORM}
+        if len(self.wanted.units) > 1:
+            kept["unit"] = self.wanted.units
+        lists = ((name, [value] if isinstance(value, str) else value) for name, value in kept.items())
+        return [(name, value) for name, values in lists for value in values]
+
+    @property
+    def unit(self) -> str:
+        """The responsible unit that the form shows."""
+        return next(iter(self.wanted.units), "")
+
+    def address(self, **changes: str) -> str:
+        """The address of the same filters with some changed, from the first page on unless `after` is given."""
+        query = {name: value for name, value in (self.values | changes).items() if value}
+        # An address without any parameter is where somebody's own first list stands.
+        return "/tickets?" + (urlencode(query, doseq=True) or "state=")
 
 
 @dataclass(frozen=True, slots=True)
 class TicketPage:
-    """A page of tickets, and where the next one begins."""
+    """A page of tickets, where the next one begins, and how many are in each state."""
 
     tickets: Sequence[Petition]
-    next_before: int | None
+    next: str | None
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def ticket_page(session: Session, actor: Actor, filters: Filters) -> TicketPage:
-    """One page of the tickets that the actor may see, newest first, with the counts of all of them by state."""
-    wanted = Wanted(states=filters.states, unit=filters.unit or None)
-    found = list_petitions(session, actor, wanted, after=str(filters.before) if filters.before else None, limit=PAGE)
-    return TicketPage(found.petitions, int(found.next) if found.next else None, count_by_state(session, actor))
+def ticket_page(session: Session, actor: Actor, filters: Filters, *, now: datetime) -> TicketPage:
+    """One page of the tickets that the actor may see, with the counts of all that match but for their state.
+
+    Raises:
+        PetitionError: `no_such_page`.
+    """
+    wanted = filters.for_(actor, now=now)
+    found = list_petitions(session, actor, wanted, now=now, after=filters.after or None, limit=PAGE)
+    return TicketPage(found.petitions, found.next, count_by_state(session, actor, wanted, now=now))
+
+
+def find_tickets(session: Session, actor: Actor, search: str, *, now: datetime, limit: int) -> Sequence[Petition]:
+    """The newest tickets that have these words and that the actor may see."""
+    wanted = Wanted(search=search.strip()[:SEARCH_LIMIT_CHARACTERS])
+    return list_petitions(session, actor, wanted, now=now, limit=limit).petitions if wanted.search else ()
 
 
 def ticket(session: Session, number: str, actor: Actor) -> Petition:
@@ -80,6 +148,12 @@ def ticket(session: Session, number: str, actor: Actor) -> Petition:
 def units_of(actor: Actor) -> list[str]:
     """The units whose tickets an actor sees: their own first, then those below."""
     return [actor.unit, *own_network().below(actor.unit)] if actor.unit else []
+
+
+def communities_of(actor: Actor) -> list[str]:
+    """The communities in which those units work."""
+    units = (own_network().find(name) for name in units_of(actor))
+    return list(dict.fromkeys(unit.community for unit in units if unit and unit.community))
 
 
 def may_read_conversation(session: Session, petition: Petition, actor: Actor) -> bool:

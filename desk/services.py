@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy.orm import Session
 
 if TYPE_CHECKING:
-    from petitions import Actor, Keyring
+    from language.vectors import Encoder
+    from petitions import Actor, Keyring, Route
 
 
 class DeskSettings(Protocol):
@@ -26,6 +27,22 @@ class DeskSettings(Protocol):
     @property
     def desk_second_factor(self) -> str:
         """Roles that need a second factor, separated by commas."""
+
+    @property
+    def desk_oidc_issuer(self) -> str:
+        """The OpenID Connect provider; empty when there is none."""
+
+    @property
+    def desk_oidc_client_id(self) -> str:
+        """What the provider calls the desk."""
+
+    @property
+    def desk_oidc_client_secret(self) -> str:
+        """What the desk proves itself with."""
+
+    @property
+    def desk_oidc_claim(self) -> str:
+        """The claim that holds the name of an account."""
 
 
 class Office(Protocol):
@@ -78,6 +95,10 @@ class Services(Protocol):
     def keyring(self) -> Keyring:
         """Keys of personal data and of second factors."""
 
+    @property
+    def encoder(self) -> Encoder:
+        """Sentence vectors."""
+
     def clock(self) -> datetime:
         """Now, aware."""
 
@@ -86,3 +107,6 @@ class Services(Protocol):
 
     def said_in(self, conversation: str) -> Sequence[tuple[str, str]]:
         """What was said in a conversation, oldest first: a kind of the contract or `resident`, and the text."""
+
+    def triage(self, text: str) -> Route:
+        """Where a petition goes."""

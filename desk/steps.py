@@ -13,6 +13,8 @@ from petitions.lifecycle import FieldRule, Transition
 
 # What is written at length.
 LONG = frozenset({"answer", "opinion"})
+# What nobody types: the number of the ticket that a split files.
+MADE = frozenset({"second"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def step_forms(
         fields = [
             _field(name, lifecycle.fields[name], row, actor, offices, given.get(name, ""))
             for name in (*row.needs, *row.may)
+            if name not in MADE
         ]
         forms.append(StepForm(action, row.label, row.source, fields))
     return forms

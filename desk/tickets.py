@@ -1,9 +1,10 @@
-"""The review console: the queue, one ticket with all that is known of it, and the steps that its reader may take."""
+"""One ticket with all that is known of it, and the steps that its reader may take."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -12,7 +13,8 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
 from desk import presence, queue
-from desk.accounts import PERSONS
+from desk import replies as drafts
+from desk.accounts import digest_of
 from desk.clock_words import next_clock, words_of
 from desk.entry import CASEWORKERS, Entry, Person
 from desk.pages import Pages
@@ -20,16 +22,19 @@ from desk.services import Services
 from desk.steps import known_fields, read_fields, step_forms
 from desk.texts import TEXTS, say
 from language.personal import mask_personal
-from petitions import Petition, PetitionError, act, own_rules
-from petitions.cases import lock_petitions
+from petitions import Actor, Petition, PetitionError, act, own_rules
+from petitions.cases import is_claimed
 from petitions.privacy import masked, own_privacy, unmask
-from storage import begin_writing
+from petitions.replies import ReplyCheck, check_reply
+from petitions.splitting import split_matters
 from web.requests import field, read_form
 
-QUEUE = Entry(CASEWORKERS, menu="tickets")
 TICKET = Entry(CASEWORKERS)
 # The longest answer as UTF-8 in the escapes of a form.
 FORM_LIMIT_BYTES = 400_000
+KEY_LIMIT_CHARACTERS = 70
+
+CLAIM_STEPS = frozenset({"claim", "release"})
 
 Reader = Annotated[Person, Depends(TICKET)]
 
@@ -42,52 +47,15 @@ async def read_step_form(request: Request) -> FormData:
 StepFormData = Annotated[FormData, Depends(read_step_form)]
 
 
-def queue_router(services: Services, pages: Pages) -> APIRouter:
-    """The first page, and the queue."""
-    router = APIRouter()
-
-    @router.get("/", dependencies=[Depends(Entry(PERSONS))])
-    def get_start(request: Request) -> Response:
-        """The first page that this person has."""
-        menu = pages.menu(request)
-        return RedirectResponse(menu[0].path if menu else "/account", 303)
-
-    @router.get("/tickets")
-    def get_queue(request: Request, person: Annotated[Person, Depends(QUEUE)]) -> Response:
-        """The queue."""
-        filters, now, actor = queue.Filters.read(request.query_params), services.clock(), person.member.actor
-        with services.sessions() as session:
-            page = queue.ticket_page(session, actor, filters)
-            working = presence.workers(session, [ticket.id for ticket in page.tickets], now=now)
-            rows = [(ticket, next_clock(ticket, now=now), working.get(ticket.id)) for ticket in page.tickets]
-            return pages.response(
-                request,
-                "queue.html",
-                {
-                    "rows": rows,
-                    "filters": filters,
-                    "page": page,
-                    "states": own_rules().lifecycle.states,
-                    "groups": TEXTS.all["groups"],
-                    "units": queue.units_of(actor),
-                    "group_count": lambda name: sum(
-                        page.counts.get(state, 0) for state in own_rules().lifecycle.groups[name]
-                    ),
-                },
-            )
-
-    return router
-
-
 def tickets_router(services: Services, pages: Pages) -> APIRouter:
     """The page of a ticket and its forms."""
     router = APIRouter(prefix="/tickets/{number}")
     view = TicketView(services, pages)
 
     @router.get("")
-    def get_ticket(request: Request, number: str, person: Reader) -> Response:
-        """One ticket."""
-        return view.show(request, person, number)
+    def get_ticket(request: Request, number: str, person: Reader, draft: str = "") -> Response:
+        """One ticket; `draft` names what its reply begins with."""
+        return view.show(request, person, number, draft_name=draft)
 
     @router.get("/similar")
     def get_similar(request: Request, number: str, person: Reader) -> Response:
@@ -98,21 +66,6 @@ def tickets_router(services: Services, pages: Pages) -> APIRouter:
         # Sentence vectors take their time: the page does not wait for them.
         found = [entry for entry in services.similar(matter, person.member.actor) if entry["number"] != number]
         return pages.response(request, "similar.html", {"number": number, "similar": found})
-
-    @router.post("/claim")
-    def post_claim(number: str, person: Reader, form: StepFormData) -> Response:
-        """Say that one works on a ticket, or no longer does."""
-        with services.sessions() as session:
-            ticket_id = queue.ticket(session, number, person.member.actor).id
-            session.rollback()
-            now = services.clock()
-            begin_and_lock(session, ticket_id)
-            if field(form, "release"):
-                presence.release(session, ticket_id, person.member, now=now)
-            else:
-                presence.claim(session, ticket_id, person.member, now=now)
-            session.commit()
-        return RedirectResponse(f"/tickets/{number}", 303)
 
     @router.post("/unmask")
     def post_unmask(request: Request, number: str, person: Reader, form: StepFormData) -> Response:
@@ -141,9 +94,11 @@ def tickets_router(services: Services, pages: Pages) -> APIRouter:
 
     @router.post("/act/{action}")
     def post_step(request: Request, number: str, action: str, person: Reader, form: StepFormData) -> Response:
-        """Take a step."""
+        """Take a step; a reply that leaves something open is shown once more before it goes."""
         typed = known_fields(form)
-        version, seen = _number(field(form, "version")), _number(field(form, "seen"))
+        version, seen = number_of(field(form, "version")), number_of(field(form, "seen"))
+        if action == "reply" and (check := _check(services, person, number, form)):
+            return view.show(request, person, number, action=action, typed=typed, seen=seen, check=check)
         try:
             with services.sessions() as session:
                 ticket_id = queue.ticket(session, number, person.member.actor).id
@@ -156,7 +111,7 @@ def tickets_router(services: Services, pages: Pages) -> APIRouter:
                     read_fields(typed),
                     now=services.clock(),
                     expected_version=version,
-                    key=field(form, "key")[:100] or None,
+                    key=field(form, "key")[:KEY_LIMIT_CHARACTERS] or None,
                 )
                 session.commit()
         except PetitionError as error:
@@ -168,13 +123,19 @@ def tickets_router(services: Services, pages: Pages) -> APIRouter:
     return router
 
 
-def begin_and_lock(session: Session, ticket_id: int) -> None:
-    """Begin a transaction that writes, alone with the ticket."""
-    begin_writing(session)
-    lock_petitions(session, {ticket_id})
+def _check(services: Services, person: Person, number: str, form: FormData) -> ReplyCheck | None:
+    """What the draft leaves open; None when nothing does, or when this very draft was shown with it already."""
+    answer = field(form, "answer")
+    wants_check = bool(field(form, "check"))
+    if not answer.strip() or (not wants_check and field(form, "checked") == digest_of(answer)):
+        return None
+    with services.sessions() as session:
+        ticket = queue.ticket(session, number, person.member.actor)
+    found = check_reply(ticket, answer, services.encoder)
+    return found if wants_check or not found.is_clear else None
 
 
-def _number(text: str) -> int:
+def number_of(text: str) -> int:
     """A number that a form carries along; -1, which no ticket has, when it is none."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
 
@@ -198,6 +159,8 @@ class TicketView:
         seen: int = -1,
         reason: str = "",
         whole: Mapping[str, str] | None = None,
+        check: ReplyCheck | None = None,
+        draft_name: str = "",
     ) -> Response:
         """The page.
 
@@ -211,6 +174,8 @@ class TicketView:
             seen: How many events the reader had seen when they typed it.
             reason: What was typed as the reason to see personal data; it is kept.
             whole: Personal data that may be shown in whole, this once.
+            check: What the typed reply leaves open.
+            draft_name: The draft that the reply begins with.
 
         Raises:
             PetitionError: there is no such ticket for this reader.
@@ -218,24 +183,37 @@ class TicketView:
         services, now, actor = self._services, self._services.clock(), person.member.actor
         with services.sessions() as session:
             ticket = queue.ticket(session, number, actor)
-            around = presence.look_at(session, ticket.id, person.member, now=now)
+            lookers = presence.look_at(session, ticket.id, person.member, now=now)
             session.commit()
             ticket = queue.ticket(session, number, actor)
             offices = [office.name for office in services.jurisdiction.offices]
             events = list(ticket.events)
+            parts = split_matters(ticket.matter)
+            given = {"split": {"part": parts[-1] if len(parts) > 1 else ""}, action: typed or {}}
+            if draft_name:
+                action, given["reply"] = "reply", {"answer": drafts.draft(ticket, draft_name)}
+            forms = step_forms(ticket, actor, offices, given)
             is_stale = problem is not None and problem.code == "changed_meanwhile"
             context = {
                 "ticket": ticket,
-                "around": around,
+                "lookers": lookers,
+                "worker": ticket.claimed_by if is_claimed(ticket, now) else None,
                 "person_data": masked(services.keyring, ticket.petitioner),
                 "whole": whole or {},
                 "said": self._said(session, ticket, person),
                 "clocks": words_of(ticket, now=now),
                 "next_clock": next_clock(ticket, now=now),
                 "history": [_told(event) for event in reversed(events)],
-                "forms": step_forms(ticket, actor, offices, {action: typed or {}}),
+                # Taking a ticket and giving it back are buttons beside its number.
+                "forms": [form for form in forms if form.action not in CLAIM_STEPS],
+                "claim": _claim_step(ticket, actor, {form.action for form in forms}, now),
                 "may_unmask": actor.role in own_privacy().may["unmask"],
                 "key": secrets.token_urlsafe(16),
+                "parts": parts if len(parts) > 1 else [],
+                "drafts": drafts.drafts_for(ticket),
+                "draft_name": draft_name,
+                "check": check,
+                "checked": digest_of((typed or {}).get("answer", "")) if check else "",
                 "action": action,
                 "problem_sentence": _sentence(problem) if problem else "",
                 "offices": offices,
@@ -254,6 +232,15 @@ class TicketView:
         return [(kind, mask_personal(text)) for kind, text in self._services.said_in(ticket.conversation)]
 
 
+def _claim_step(ticket: Petition, actor: Actor, allowed: Collection[str], now: datetime) -> str:
+    """Whether this reader may take the ticket or give it back; empty when neither."""
+    is_free = not is_claimed(ticket, now)
+    if not is_free and (ticket.claimed_by == actor.name or "claim" not in allowed):
+        return "release" if "release" in allowed else ""
+    is_bound = not is_free and actor.role in own_rules().lifecycle.claim.binds
+    return "claim" if "claim" in allowed and not is_bound else ""
+
+
 def _told(event: Any) -> dict[str, Any]:  # noqa: ANN401
     """An event as a person reads it."""
     lifecycle = own_rules().lifecycle
@@ -264,10 +251,10 @@ def _told(event: Any) -> dict[str, Any]:  # noqa: ANN401
         "who": say(f"actors.{event.role}") if event.role in TEXTS.all["actors"] else event.actor,
         "role": TEXTS.all["roles"].get(event.role, ""),
         "unit": event.actor_unit,
-        "state": lifecycle.states[event.state_to].label if event.state_from != event.state_to else "",
+        "state": lifecycle.states[event.state_to].staff if event.state_from != event.state_to else "",
         "words": [(TEXTS.all["fields"].get(name, name), text) for name, text in words.items()],
         "given": [
-            (TEXTS.all["fields"][name], _shown(value))
+            (TEXTS.all["fields"][name], _shown(value), lifecycle.fields[name].type == "ticket")
             for name, value in event.data.get("fields", {}).items()
             if name in TEXTS.all["fields"]
         ],
@@ -294,7 +281,7 @@ def _stale(ticket: Petition, seen: int, typed: Mapping[str, str], action: str) -
     before = events[seen - 1] if 0 < seen <= len(events) else None
     return {
         "label": lifecycle.labels.get(action, action),
-        "before_state": lifecycle.states[before.state_to].label if before else "",
+        "before_state": lifecycle.states[before.state_to].staff if before else "",
         "before_unit": before.unit if before else "",
         "since": [_told(event) for event in events[max(seen, 0) :]],
         "typed": [(TEXTS.all["fields"][name], text) for name, text in typed.items() if text.strip()],

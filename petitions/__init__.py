@@ -2,11 +2,12 @@
 
 from petitions.cases import Outcome, act, allowed_actions
 from petitions.errors import PetitionError
-from petitions.filing import Filed, file_petition, find_own_ticket, find_ticket, state_label, ticket_of
+from petitions.filing import Filed, file_petition, find_own_ticket, find_ticket, staff_label, state_label, ticket_of
 from petitions.intake import Draft, next_matter, next_slot, read_message
 from petitions.log import PETITIONER, SYSTEM, Actor, replay, seal, verify
 from petitions.model import Petition
 from petitions.numbers import Reference, parse_reference
+from petitions.parting import split_petition
 from petitions.privacy import Keyring
 from petitions.rates import rates
 from petitions.repeats import Repeat, find_repeat
@@ -46,6 +47,8 @@ __all__ = [
     "recompute_provisional",
     "replay",
     "seal",
+    "split_petition",
+    "staff_label",
     "state_label",
     "tick",
     "ticket_of",

@@ -202,6 +202,11 @@ def is_claimed(petition: Petition, now: datetime) -> bool:
     return petition.claimed_by is not None and petition.claimed_until is not None and petition.claimed_until > now
 
 
+def part_key(petition: Petition, key: str) -> str:
+    """The key under which a part of a petition is filed as one of its own."""
+    return f"split:{petition.number}:{key}"
+
+
 def earliest_due(petition: Petition) -> datetime | None:
     """When the first of the office's running clocks ends; None when none runs."""
     ends = (clock.due_at for clock in running_clocks(petition) if clock.paused_at is None and not clock.is_window)
@@ -357,21 +362,29 @@ class _Step:
                 raise PetitionError("no_such_ticket")
             case "not_joined" if self._count(Petition.merged_into):
                 raise PetitionError("others_joined")
+            case "split_off" if self.petition.is_restricted or not self._is_part(str(given["second"])):
+                raise PetitionError("not_splittable")
             case "seat_left":
                 self._check_seats()
-            case "other_ticket" if (
-                self.other is None
-                or self.other is self.petition
-                # An accusation is neither revealed by what is joined to it, nor joined to what others see.
-                or self.other.is_restricted != self.petition.is_restricted
-                or not may_see(self.other, self.actor, self.rules.network)
-                or self.other.state in self.rules.lifecycle.fields["into"].not_in
-            ):
-                raise PetitionError("no_such_ticket")
-            case "other_ticket" if self.other and self.other.state == self.rules.lifecycle.concluded.state:
-                raise PetitionError("concluded_matter", source=self.rules.lifecycle.concluded.source)
+            case "other_ticket":
+                self._check_other()
             case "redone" if self.petition.unsatisfied < self.rules.lifecycle.follow_up.closable_after:
                 raise PetitionError("not_redone")
+
+    def _check_other(self) -> None:
+        """Keep to tickets that this one may be merged into."""
+        other, lifecycle = self.other, self.rules.lifecycle
+        if (
+            other is None
+            or other is self.petition
+            # An accusation is neither revealed by what is joined to it, nor joined to what others see.
+            or other.is_restricted != self.petition.is_restricted
+            or not may_see(other, self.actor, self.rules.network)
+            or other.state in lifecycle.fields["into"].not_in
+        ):
+            raise PetitionError("no_such_ticket")
+        if other.state == lifecycle.concluded.state:
+            raise PetitionError("concluded_matter", source=lifecycle.concluded.source)
 
     def _check_claim(self) -> None:
         """Keep out those whom somebody else's claim binds."""
@@ -389,6 +402,11 @@ class _Step:
         """How many name in that column the ticket that this one is, or is merged into; its row is locked."""
         whole = self.petition.merged_into or self.petition.number
         return self.session.scalar(select(func.count()).where(column == whole)) or 0
+
+    def _is_part(self, number: str) -> bool:
+        """Whether the ticket of that number was filed as a part of this one."""
+        filed = select(func.count()).where(Petition.number == number)
+        return bool(self.session.scalar(filed.where(Petition.form_key.startswith(part_key(self.petition, "")))))
 
     def _check_accused(self, unit: str) -> None:
         if self.petition.accused_unit is None:
@@ -411,7 +429,9 @@ class _Step:
             allowed = tuple(dict.fromkeys(row.action for row in lifecycle.rows(self.petition.state)))
         return PetitionError(
             code,
-            state=lifecycle.states[self.petition.state].label,
+            state=lifecycle.states[self.petition.state].label
+            if self.actor.role == "petitioner"
+            else lifecycle.states[self.petition.state].staff,
             action=lifecycle.labels.get(action, action),
             allowed="、".join(lifecycle.labels[name] for name in allowed) or "—",
             actions=",".join(allowed),

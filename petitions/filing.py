@@ -176,6 +176,15 @@ def state_label(state: str) -> str:
     return own_lifecycle().states[state].label
 
 
+def staff_label(state: str) -> str:
+    """A state in the short words of those who work here.
+
+    Raises:
+        KeyError: lifecycle.yml has no such state.
+    """
+    return own_lifecycle().states[state].staff
+
+
 def _routed(route: Route, unit: str) -> dict[str, Any]:
     """The columns of a petition that follow from its route."""
     return {

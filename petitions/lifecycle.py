@@ -28,7 +28,7 @@ WHEN = frozenset(
 MUST = frozenset(
     {
         "other_unit", "other_ticket", "open_ticket", "not_joined", "seat_left", "not_extended", "redone", "restricted",
-        "not_accused",
+        "not_accused", "split_off",
     }
 )  # fmt: skip
 MUST_WITH_CLOCK = frozenset({"in_time", "over"})
@@ -38,6 +38,7 @@ _LOOKS_AT = {
     "not_accused": "unit",
     "other_ticket": "into",
     "open_ticket": "into",
+    "split_off": "second",
     "not_extended": "days",
     "upheld": "is_upheld",
     "satisfied": "is_solved",
@@ -77,9 +78,10 @@ class _Strict(BaseModel):
 
 
 class State(_Strict):
-    """A state: the resident's words for it, and whether nothing more is owed in it."""
+    """A state: the resident's words for it, the short one of staff, and whether nothing more is owed in it."""
 
     label: str = Field(min_length=1)
+    staff: str = Field(min_length=1, max_length=8)
     is_ending: bool = False
 
 

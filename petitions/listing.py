@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import product
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, select, true, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from petitions.errors import PetitionError
@@ -15,6 +15,7 @@ from petitions.log import Actor
 from petitions.model import Petition
 from petitions.network import Network, own_network
 from petitions.search import find_by_words, wanted_words
+from petitions.selection import Selection
 from petitions.visibility import visible_to
 
 PAGE = 50
@@ -22,45 +23,56 @@ PAGE = 50
 _MERGED = 60
 # So many tickets that have the searched words are looked at in the first round, and in no later round more than this.
 _FIRST_ROUND, _LARGEST_ROUND = 200, 5000
+COUNTED_LIMIT = 5000
+# No id of a database has more digits.
+_LONGEST_ID = 18
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which petitions are wanted; what is left out does not matter.
+class Wanted(Selection):
+    """Which petitions are wanted: a selection, with what only a list asks for; what is left out does not matter.
 
     Attributes:
         search: Words of the matter, the place or the number; all of them must occur.
-        states: In one of these states.
         is_open: Whether something is still owed.
-        unit: The responsible unit.
-        with_below: The units below that one too.
+        with_below: The units below the responsible ones too.
         offered_to: The unit it is offered to.
-        topic: First level of the category.
-        community: Where it is.
-        class_: Kind of demand.
         priority: How much it hurries.
+        is_claimed: Whether somebody works on it now.
         claimed_by: Whoever works on it, or did last.
         due_before: Aware; a clock of the office ends before that.
     """
 
     search: str = ""
-    states: tuple[str, ...] = ()
     is_open: bool | None = None
-    unit: str | None = None
     with_below: bool = False
     offered_to: str | None = None
-    topic: str | None = None
-    community: str | None = None
-    class_: str | None = None
     priority: str | None = None
+    is_claimed: bool | None = None
     claimed_by: str | None = None
     due_before: datetime | None = None
 
-    def units(self, network: Network) -> tuple[str, ...]:
-        """The responsible units; none where every unit will do."""
-        if self.unit is None:
-            return ()
-        return (self.unit, *(network.below(self.unit) if self.with_below else ()))
+    def spread(self, network: Network) -> Wanted:
+        """The same with every responsible unit named."""
+        below = [unit for name in self.units for unit in network.below(name)] if self.with_below else []
+        return replace(self, units=tuple(dict.fromkeys((*self.units, *below))), with_below=False)
+
+    def conditions(self, now: datetime) -> list[ColumnElement[bool]]:
+        """What holds for the columns of `Petition`, but for the searched words."""
+        found = Selection.conditions(self, now)
+        if self.is_open is not None:
+            found.append(Petition.ended_at.is_(None) if self.is_open else Petition.ended_at.is_not(None))
+        if self.is_claimed is not None:
+            is_claimed = Petition.claimed_until > now
+            found.append(is_claimed if self.is_claimed else or_(Petition.claimed_until.is_(None), ~is_claimed))
+        if self.due_before is not None:
+            found.append(Petition.due_at < self.due_before)
+        plain = (
+            (self.offered_to, Petition.offered_unit),
+            (self.priority, Petition.priority),
+            (self.claimed_by, Petition.claimed_by),
+        )
+        return [*found, *(column == value for value, column in plain if value is not None)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,7 @@ def list_petitions(
     actor: Actor,
     wanted: Wanted = ALL,
     *,
+    now: datetime,
     after: str | None = None,
     limit: int = PAGE,
     network: Network | None = None,
@@ -92,6 +105,7 @@ def list_petitions(
         session: Open.
         actor: Who looks.
         wanted: Which petitions.
+        now: Aware; what is overdue or claimed is so at this moment.
         after: `next` of the page before.
         limit: At most this many.
         network: Another network than the jurisdiction's.
@@ -100,12 +114,13 @@ def list_petitions(
         PetitionError: `no_such_page` when `after` is not what a page gave.
     """
     network = network or own_network()
+    look = _Look(session, actor, wanted.spread(network), now, network)
     if wanted.search.strip():
-        found = _search(session, actor, wanted, _before(after), limit + 1, network)
+        found = look.by_words(_before(after), limit + 1)
     elif wanted.due_before is not None:
-        found = _soonest(session, actor, wanted, after, limit + 1, network)
+        found = look.soonest(after, limit + 1)
     else:
-        found = _newest(session, actor, wanted, _before(after), limit + 1, network)
+        found = look.newest(_before(after), limit + 1)
     last = found[limit - 1] if len(found) > limit else None
     is_by_due = wanted.due_before is not None and not wanted.search.strip()
     return Page(found[:limit], _mark(last, is_by_due=is_by_due) if last else None)
@@ -124,117 +139,110 @@ def get_petition(session: Session, number: str, actor: Actor) -> Petition:
 
 
 def count_by_state(
-    session: Session, actor: Actor, unit: str | None = None, *, with_below: bool = False, network: Network | None = None
+    session: Session, actor: Actor, wanted: Wanted = ALL, *, now: datetime, network: Network | None = None
 ) -> dict[str, int]:
-    """How many of the petitions that the actor may see are in each state, all or those of a responsible unit."""
+    """How many of the wanted petitions that the actor may see are in each state; the wanted state does not matter.
+
+    A search counts the newest `COUNTED_LIMIT` that have the words.
+    """
     network = network or own_network()
-    units = Wanted(unit=unit, with_below=with_below).units(network)
+    wanted = replace(wanted, state=None).spread(network)
+    found = []
+    if wanted.search.strip():
+        words = wanted_words(wanted.search)
+        found.append(Petition.id.in_(find_by_words(session, words, limit=COUNTED_LIMIT) if words else ()))
     # What is no accusation may be seen by all who are not confined, and is counted unit by unit from an index alone.
     seen, is_open = visible_to(actor, network), Petition.is_restricted == false()
     conditions = (is_open & seen if actor.is_confined else is_open, and_(Petition.is_restricted == true(), seen))
     counts: dict[str, int] = {}
-    for one in units or (None,):
-        of_unit = () if one is None else (Petition.unit == one,)
+    for unit in wanted.units or (None,):
+        of_unit = replace(wanted, units=(unit,) if unit else ()).conditions(now)
         for condition in conditions:
-            statement = select(Petition.state, func.count()).where(condition, *of_unit).group_by(Petition.state)
+            statement = select(Petition.state, func.count()).where(condition, *of_unit, *found).group_by(Petition.state)
             for state, count in session.execute(statement):
                 counts[state] = counts.get(state, 0) + count
     return dict(sorted(counts.items()))
 
 
-def _newest(
-    session: Session, actor: Actor, wanted: Wanted, before_id: int | None, limit: int, network: Network
-) -> Sequence[Petition]:
-    """The newest petitions, each unit and state read from its own stretch of an index, in order."""
-    units, states = wanted.units(network), wanted.states
-    parts = list(product(units or (None,), states or (None,)))
-    if len(parts) > _MERGED:
-        parts = [(None, None)]
-    rest = replace(wanted, states=() if len(parts) > 1 else states)
-    if len(parts) == 1:
-        return session.scalars(
-            _statement(actor, rest, before_id, network).order_by(Petition.id.desc()).limit(limit)
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A look into the wanted petitions; every responsible unit is named."""
+
+    session: Session
+    actor: Actor
+    wanted: Wanted
+    now: datetime
+    network: Network
+
+    def newest(self, before_id: int | None, limit: int) -> Sequence[Petition]:
+        """The newest petitions, each unit and state read from its own stretch of an index, in order."""
+        parts = list(product(self.wanted.units or (None,), self.wanted.states or (None,)))
+        if len(parts) == 1 or len(parts) > _MERGED:
+            statement = self._statement(self.wanted, before_id)
+            return self.session.scalars(statement.order_by(Petition.id.desc()).limit(limit)).all()
+        stretches = []
+        for unit, state in parts:
+            one = replace(self.wanted, units=(unit,) if unit else (), state=state)
+            newest = self._statement(one, before_id).with_only_columns(Petition.id)
+            stretches.append(select(newest.order_by(Petition.id.desc()).limit(limit).subquery().c.id))
+        every = union_all(*stretches).subquery()
+        ids = select(every.c.id).order_by(every.c.id.desc()).limit(limit)
+        return self.session.scalars(
+            select(Petition)
+            .where(Petition.id.in_(ids), visible_to(self.actor, self.network))
+            .order_by(Petition.id.desc())
         ).all()
-    stretches = []
-    for unit, state in parts:
-        one = replace(wanted, unit=unit, with_below=False, states=(state,) if state else ())
-        newest = _statement(actor, one, before_id, network).with_only_columns(Petition.id)
-        stretches.append(select(newest.order_by(Petition.id.desc()).limit(limit).subquery().c.id))
-    every = union_all(*stretches).subquery()
-    ids = select(every.c.id).order_by(every.c.id.desc()).limit(limit)
-    return session.scalars(
-        select(Petition).where(Petition.id.in_(ids), visible_to(actor, network)).order_by(Petition.id.desc())
-    ).all()
 
+    def soonest(self, after: str | None, limit: int) -> Sequence[Petition]:
+        """The petitions that are due soonest."""
+        statement = self._statement(self.wanted, None)
+        if after is not None:
+            statement = statement.where(tuple_(Petition.due_at, Petition.id) > _due_mark(after))
+        return self.session.scalars(statement.order_by(Petition.due_at, Petition.id).limit(limit)).all()
 
-def _soonest(
-    session: Session, actor: Actor, wanted: Wanted, after: str | None, limit: int, network: Network
-) -> Sequence[Petition]:
-    """The petitions that are due soonest."""
-    statement = _statement(actor, wanted, None, network).where(Petition.due_at < wanted.due_before)
-    if after is not None:
-        moment, _, number = after.partition("_")
-        try:
-            last = datetime.fromisoformat(moment), int(number)
-        except ValueError as error:
-            raise PetitionError("no_such_page") from error
-        if last[0].tzinfo is None:
-            raise PetitionError("no_such_page")
-        statement = statement.where(tuple_(Petition.due_at, Petition.id) > last)
-    return session.scalars(statement.order_by(Petition.due_at, Petition.id).limit(limit)).all()
+    def by_words(self, before_id: int | None, limit: int) -> Sequence[Petition]:
+        """The newest petitions that have all of the words, found by the index of words and then looked at."""
+        words = wanted_words(self.wanted.search)
+        found: list[Petition] = []
+        size = _FIRST_ROUND
+        while words and len(found) < limit:
+            ids = find_by_words(self.session, words, before_id=before_id, limit=size)
+            statement = self._statement(self.wanted, None).where(Petition.id.in_(ids))
+            found += self.session.scalars(statement.order_by(Petition.id.desc()).limit(limit - len(found)))
+            if len(ids) < size:
+                break
+            before_id, size = ids[-1], min(size * 4, _LARGEST_ROUND)
+        return found
 
-
-def _search(
-    session: Session, actor: Actor, wanted: Wanted, before_id: int | None, limit: int, network: Network
-) -> Sequence[Petition]:
-    """The newest petitions that have all of the words, found by the index of words and then looked at."""
-    words = wanted_words(wanted.search)
-    found: list[Petition] = []
-    size = _FIRST_ROUND
-    while words and len(found) < limit:
-        ids = find_by_words(session, words, before_id=before_id, limit=size)
-        statement = _statement(actor, wanted, None, network).where(Petition.id.in_(ids))
-        if wanted.due_before is not None:
-            statement = statement.where(Petition.due_at < wanted.due_before)
-        found += session.scalars(statement.order_by(Petition.id.desc()).limit(limit - len(found)))
-        if len(ids) < size:
-            break
-        before_id, size = ids[-1], min(size * 4, _LARGEST_ROUND)
-    return found
-
-
-def _statement(actor: Actor, wanted: Wanted, before_id: int | None, network: Network) -> Select[Petition]:
-    conditions = [visible_to(actor, network), Petition.number.is_not(None), *_conditions(wanted, network)]
-    if before_id is not None:
-        conditions.append(Petition.id < before_id)
-    return select(Petition).where(*conditions)
-
-
-def _conditions(wanted: Wanted, network: Network) -> Iterator[ColumnElement[bool]]:
-    """One condition for everything that is wanted of the petition's own row."""
-    units = wanted.units(network)
-    for names, attribute in ((units, Petition.unit), (wanted.states, Petition.state)):
-        if names:
-            yield attribute == names[0] if len(names) == 1 else attribute.in_(names)
-    if wanted.is_open is not None:
-        yield Petition.ended_at.is_(None) if wanted.is_open else Petition.ended_at.is_not(None)
-    plain: tuple[tuple[str | None, ColumnElement[bool]], ...] = (
-        (wanted.offered_to, Petition.offered_unit == wanted.offered_to),
-        (wanted.topic, Petition.topic == wanted.topic),
-        (wanted.community, Petition.community == wanted.community),
-        (wanted.class_, Petition.class_ == wanted.class_),
-        (wanted.priority, Petition.priority == wanted.priority),
-        (wanted.claimed_by, Petition.claimed_by == wanted.claimed_by),
-    )
-    yield from (condition for value, condition in plain if value is not None)
+    def _statement(self, wanted: Wanted, before_id: int | None) -> Select[Petition]:
+        is_older = () if before_id is None else (Petition.id < before_id,)
+        return select(Petition).where(
+            visible_to(self.actor, self.network),
+            Petition.number.is_not(None),
+            *wanted.conditions(self.now),
+            *is_older,
+        )
 
 
 def _before(after: str | None) -> int | None:
-    if after is None:
-        return None
-    if not after.isdecimal():
+    return None if after is None else _id(after)
+
+
+def _due_mark(after: str) -> tuple[datetime, int]:
+    moment, _, number = after.partition("_")
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError as error:
+        raise PetitionError("no_such_page") from error
+    if at.tzinfo is None:
         raise PetitionError("no_such_page")
-    return int(after)
+    return at, _id(number)
+
+
+def _id(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID):
+        raise PetitionError("no_such_page")
+    return int(text)
 
 
 def _mark(last: Petition, *, is_by_due: bool) -> str:

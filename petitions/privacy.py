@@ -172,6 +172,12 @@ def masked(keyring: Keyring, petitioner: Petitioner) -> dict[str, str]:
     }
 
 
+def personal_of(keyring: Keyring, petitioner: Petitioner) -> dict[str, str]:
+    """Name and phone in whole, for the machine to file with; nobody is shown them."""
+    rows = (row for row in petitioner.personal if row.kind in {"name", "phone"})
+    return {row.kind: _opened(keyring, row, petitioner.token) for row in rows}
+
+
 def unmask(
     session: Session,
     keyring: Keyring,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import cn2an
 import yaml
 
-from jurisdiction import Jurisdiction, Location
+from jurisdiction import Jurisdiction, Location, load_jurisdiction
 from jurisdiction.model import Matter, RoutingRules, expand
 from language.danger import Danger, find_danger
 from language.normalise import normalise
@@ -85,6 +85,13 @@ def is_category(category: tuple[str, str, str]) -> bool:
     """Whether the national list has this category."""
     first, second, third = category
     return third in taxonomy().get(first, {}).get(second, [])
+
+
+@cache
+def class_names() -> tuple[str, ...]:
+    """The kinds of demand that a petition of the jurisdiction beside the code may have."""
+    routing = load_jurisdiction().routing
+    return (*(rule.name for rule in routing.classes), routing.accusation)
 
 
 @cache

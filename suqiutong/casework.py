@@ -57,7 +57,7 @@ def show(number: Number) -> None:
 @petitions.command("list")
 def list_(
     search: Annotated[str, typer.Option("--search", help="Words that all occur in matter, place or number.")] = "",
-    state: Annotated[list[str] | None, typer.Option("--state", help="As often as needed.")] = None,
+    state: Annotated[str | None, typer.Option("--state", help="A state or a group of states, such as open.")] = None,
     unit: Annotated[str | None, typer.Option("--unit", help="The responsible unit.")] = None,
     below: Annotated[bool, typer.Option("--below", help="And the units below it.")] = False,
     topic: Annotated[str | None, typer.Option("--topic", help="First level of the category.")] = None,
@@ -77,17 +77,18 @@ def list_(
 
     wanted = Wanted(
         search=search,
-        states=tuple(state or ()),
-        unit=unit,
+        state=state,
+        units=(unit,) if unit else (),
         with_below=below,
-        topic=topic,
+        first=topic,
         community=community,
         class_=class_,
         priority=priority,
         due_before=_moment(due_before) if due_before else None,
     )
-    with Services(read_settings()).sessions() as session, said_in_words():
-        page = list_petitions(session, SYSTEM, wanted, after=after, limit=limit)
+    services = Services(read_settings())
+    with services.sessions() as session, said_in_words():
+        page = list_petitions(session, SYSTEM, wanted, now=services.clock(), after=after, limit=limit)
         for petition in page.petitions:
             typer.echo(json.dumps(ticket_of(petition), ensure_ascii=False))
         typer.echo(json.dumps({"next": page.next}))

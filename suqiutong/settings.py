@@ -50,6 +50,16 @@ class Settings(BaseSettings):
         description="Roles that must set up a second factor (six digits of a phone), separated by commas; "
         "the others may.",
     )
+    desk_oidc_issuer: str = Field(
+        default="",
+        description="Issuer of the OpenID Connect provider through which staff log in, as it names itself; empty: by "
+        "password. With one, only administrators may still use a password.",
+    )
+    desk_oidc_client_id: str = Field(default="", description="What that provider calls the desk.")
+    desk_oidc_client_secret: str = Field(default="", description="The secret that it gave the desk.")
+    desk_oidc_claim: str = Field(
+        default="preferred_username", description="The claim of that provider that is the name of an account here."
+    )
     public_url: str = Field(
         default="",
         description="Address that residents use when a proxy stands before the web process, without a closing slash.",

@@ -28,6 +28,11 @@
   document.addEventListener("visibilitychange", follow);
   addEventListener("pagehide", () => stream && stream.close());
 
+  // A list in which somebody has chosen tickets stays until they have done with them.
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target.id === "queue" && event.target.querySelector("input:checked, #bulk-note:focus")) event.preventDefault();
+  });
+
   // Forms keep what is being typed; when the ticket has changed meanwhile, the reader is told.
   document.body.addEventListener("htmx:afterSettle", () => {
     const standing = document.getElementById("standing");

@@ -133,7 +133,7 @@ def test_a_ticket_is_accepted(open_page, site, has_script):
     assert page.url.endswith(f"/tickets/{site.number}")
     page.locator("summary", has_text="开始办理").click()
     page.get_by_role("button", name="确认开始办理").click()
-    assert page.locator("#standing .state").inner_text() == "正在办理"
+    assert page.locator("#standing .state").inner_text() == "在办"
 
 
 def test_two_people_see_each_other_and_what_the_other_does(open_page, site):
@@ -141,15 +141,79 @@ def test_two_people_see_each_other_and_what_the_other_does(open_page, site):
     log_in(first)
     second = open_page(f"/tickets/{site.number}", **SCREEN)
     log_in(second, "李四")
-    second.get_by_text("张三也在看这张工单").wait_for()
+    second.get_by_text("张三正在查看").wait_for()
     first.locator("summary", has_text="转办").click()
     first.get_by_label("理由").first.fill("写了一半的理由")
     second.locator("summary", has_text="开始办理").click()
     second.get_by_role("button", name="确认开始办理").click()
     # Told by the stream, well before the poll.
     first.get_by_text("这张工单刚才有更新").wait_for(timeout=8_000)
-    assert first.locator("#standing .state").inner_text() == "正在办理"
+    assert first.locator("#standing .state").inner_text() == "在办"
     assert first.get_by_label("理由").first.input_value() == "写了一半的理由"
+
+
+def test_a_stale_form_of_two_people_shows_both_versions_and_loses_nothing(open_page, site):
+    first = open_page(f"/tickets/{site.number}", **SCREEN)
+    log_in(first)
+    second = open_page(f"/tickets/{site.number}", **SCREEN, java_script_enabled=False)
+    log_in(second, "李四")
+    second.locator("summary", has_text="转办").click()
+    second.locator("#transfer-unit").select_option(STATION)
+    second.locator("#transfer-reason").fill("属于碧眼社区，已电话确认")
+    first.locator("summary", has_text="开始办理").click()
+    first.get_by_role("button", name="确认开始办理").click()
+    first.locator("#standing .state", has_text="在办").wait_for()
+    second.get_by_role("button", name="确认转办").click()
+    stale = second.locator("section.stale")
+    assert "状态：已受理" in stale.inner_text()
+    assert "状态：在办" in stale.inner_text()
+    assert "开始办理" in stale.inner_text(), "what happened meanwhile"
+    assert "张三" in stale.inner_text()
+    assert second.locator("#transfer-reason").input_value() == "属于碧眼社区，已电话确认"
+    assert second.locator("#transfer-unit").input_value() == STATION
+    second.get_by_role("button", name="确认转办").click()
+    assert second.locator("#standing .state").inner_text() == "待对方接收"
+    assert "属于碧眼社区，已电话确认" in second.locator("#history").inner_text()
+
+
+@pytest.mark.parametrize("options", [SCREEN, PHONE, SCREEN | {"color_scheme": "dark"}], ids=["screen", "phone", "dark"])
+def test_pages_of_the_review_are_accessible(open_page, site, options):
+    site.services.alike = [{"number": "GM26030200000001", "title": "楼下垃圾没人清", "score": 0.9, "state": "received"}]
+    page = open_page("/tickets?q=%E5%9E%83%E5%9C%BE&unit=&since=2026-03-01", **options)
+    log_in(page)
+    page.get_by_text("更多条件").click()
+    page.get_by_text("管理我的列表").click()
+    page.get_by_label("给现在的条件起个名字").fill("垃圾")
+    page.get_by_role("button", name="保存为我的列表").click()
+    page.get_by_text("管理我的列表").click()
+    check(page)
+    page.locator('input[name="ticket"]').first.check(force=True)
+    page.get_by_label("办理什么").select_option(label="备注")
+    page.get_by_label("备注内容").fill("已电话联系")
+    page.get_by_role("button", name="办理选中的工单").click()
+    page.get_by_text("批量办理结果").first.wait_for()
+    check(page)
+    page.goto(f"{site.address}/tickets/{site.number}/merge?q=%E5%9E%83%E5%9C%BE")
+    check(page)
+    page.goto(f"{site.address}/tickets/{site.number}?draft=done")
+    page.get_by_role("button", name="先核对").click()
+    page.locator("#check").wait_for()
+    check(page)
+    page.locator("summary", has_text="拆单").click()
+    page.get_by_label("拆出的诉求").fill("停车费涨价没有公示")
+    page.get_by_label("诉求人怎样同意拆开的").fill("电话里同意")
+    page.get_by_role("button", name="确认拆单").click()
+    page.get_by_text("查询码").wait_for()
+    check(page)
+
+
+def test_what_is_chosen_in_a_list_stays_while_the_list_is_fresh(open_page):
+    page = open_page("/tickets", **SCREEN)
+    log_in(page)
+    page.locator('input[name="ticket"]').first.check()
+    page.evaluate("htmx.trigger(document.body, 'tickets')")
+    page.wait_for_timeout(300)
+    assert page.locator('input[name="ticket"]').first.is_checked()
 
 
 def test_zoom_of_200_percent_hides_nothing(open_page, site):
@@ -173,4 +237,10 @@ def test_pictures(open_page, site, tmp_path, name, options):
     page.goto(f"{site.address}/tickets/{site.number}")
     page.wait_for_selector("#similar >> text=没有找到相似的工单")
     page.screenshot(path=folder / f"desk-ticket-{name}.png", full_page=True)
-    assert len(list(folder.glob("desk-*.png"))) == 3
+    page.goto(f"{site.address}/tickets/{site.number}?draft=done")
+    page.get_by_role("button", name="先核对").click()
+    page.locator("#check").wait_for()
+    page.locator("section.actions").screenshot(path=folder / f"desk-reply-{name}.png")
+    page.goto(f"{site.address}/tickets/{site.number}/merge?q=%E5%9E%83%E5%9C%BE")
+    page.screenshot(path=folder / f"desk-merge-{name}.png")
+    assert len(list(folder.glob("desk-*.png"))) == 5

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from petitions.cases import act, allowed_actions, running_clocks
+from petitions.cases import act, allowed_actions, part_key, running_clocks
 from petitions.clocks import start_clock
 from petitions.errors import PetitionError
 from petitions.lifecycle import ALL, SAME, Transition, own_lifecycle
@@ -76,7 +76,8 @@ def put_into(session: Session, petition: Petition, state: str, row: Transition) 
 @pytest.mark.parametrize(("state", "target", "row"), EDGES, ids=IDS)
 def test_a_step_of_the_table(engine: Engine, state: str, target: str, row: Transition) -> None:
     with Session(engine) as session:
-        petition, other = file_case(session), file_case(session, "form-2")
+        petition = file_case(session)
+        other = file_case(session, part_key(petition, "2"))
         put_into(session, petition, state, row)
         before = {clock.clock for clock in running_clocks(petition)}
         role, relation = row.who[0]

@@ -45,6 +45,7 @@ OWN_REFUSALS = {
     "claimed",
     "concluded_matter",
     "others_joined",
+    "not_splittable",
 }
 
 
@@ -131,7 +132,7 @@ def machine(new_database: Callable[[], URL]) -> type[RuleBasedStateMachine]:
         def the_log_holds_and_tells_the_same(self) -> None:
             with Session(self.engine) as reader:
                 assert verify(reader).holds
-                counts = count_by_state(reader, SYSTEM)
+                counts = count_by_state(reader, SYSTEM, now=self.now)
                 assert sum(counts.values()) == reader.scalar(select(func.count()).select_from(Petition)) == 2
             for petition in self.petitions:
                 with Session(self.engine) as reader:

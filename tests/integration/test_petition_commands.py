@@ -65,7 +65,7 @@ def test_a_petition_is_worked_on_shown_and_replayed(command, number):
     done = json.loads(command(*act(number, "transfer", *fields)).stdout)
     assert (done["state"], done["is_new"]) == ("transferred", True)
     refusal = failure(command(*act(number, "reply", "answer=x")))
-    assert refusal.startswith("error: 工单现在的状态是“已转往其他单位，等待对方接收”，不能“答复”。现在可以：受理、")
+    assert refusal.startswith("error: 工单现在的状态是“待对方接收”，不能“答复”。现在可以：受理、")
     assert "不由您办理" in failure(command(*act(number, "accept")))
     assert "缺少或有误：reason" in failure(command(*act(number, "return", unit=OTHER_STATION)))
     command(*act(number, "accept", unit=OTHER_STATION))

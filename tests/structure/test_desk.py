@@ -13,7 +13,7 @@ from desk.texts import TEXTS
 from petitions.lifecycle import own_lifecycle
 from tests.unit.desk.fakes import desk_on
 
-OPEN = {"/login", "/vendor/{version}/{name}"}
+OPEN = {"/login", "/login/oidc", "/login/oidc/back", "/vendor/{version}/{name}"}
 FOLDER = Path(desk.__file__).parent
 
 

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import numpy as np
 from sqlalchemy.orm import sessionmaker
 
 from desk.accounts import Role, add_staff, find_staff, set_password
 from desk.sessions import open_session
-from tests.integration.cases import KEYRING
+from petitions import Route
+from tests.integration.cases import KEYRING, route
 
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 PASSWORD = "一个足够长的好密码"
@@ -21,6 +23,10 @@ class FakeSettings:
     desk_idle_minutes: int = 30
     desk_session_hours: int = 12
     desk_second_factor: str = ""
+    desk_oidc_issuer: str = ""
+    desk_oidc_client_id: str = ""
+    desk_oidc_client_secret: str = ""
+    desk_oidc_claim: str = "preferred_username"
 
 
 @dataclass
@@ -34,6 +40,13 @@ class FakeJurisdiction:
     offices: tuple[FakeOffice, ...] = (FakeOffice("综合行政执法办"), FakeOffice("城市建设办"))
 
 
+class FakeEncoder:
+    """Finds no two sentences alike."""
+
+    def encode(self, texts: Any) -> Any:
+        return np.zeros((len(texts), 384), dtype=np.float32)
+
+
 @dataclass
 class FakeDesk:
     """What the desk is given; the clock stands until it is moved."""
@@ -43,12 +56,17 @@ class FakeDesk:
     jurisdiction: FakeJurisdiction = field(default_factory=FakeJurisdiction)
     secret: bytes = b"a secret of thirty-two bytes long"
     keyring: Any = KEYRING
+    encoder: Any = field(default_factory=FakeEncoder)
+    route: Route = field(default_factory=route)
     now: datetime = NOW
     said: list[tuple[str, str]] = field(default_factory=lambda: [("resident", "楼下垃圾三天没人清，电话13800138000")])
     alike: list[dict[str, Any]] = field(default_factory=list)
 
     def clock(self) -> datetime:
         return self.now
+
+    def triage(self, text: str) -> Route:  # noqa: ARG002
+        return self.route
 
     def pass_time(self, **span: float) -> None:
         self.now += timedelta(**span)

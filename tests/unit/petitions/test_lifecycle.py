@@ -36,7 +36,7 @@ def without(action: str) -> Callable[[dict[str, Any]], object]:
     ("change", "message"),
     [
         (lambda data: data.update(initial="nowhere"), "initial: unknown state nowhere"),
-        (lambda data: data["states"].update(lost={"label": "x"}), "states.lost: is never reached"),
+        (lambda data: data["states"].update(lost={"label": "x", "staff": "x"}), "states.lost: is never reached"),
         (lambda data: data["states"]["closed"].update(label=""), "states.closed.label"),
         (lambda data: row(data, "withdraw").update({"to": "limbo"}), "transitions.withdraw: unknown state limbo"),
         (lambda data: row(data, "withdraw").update({"from": "limbo"}), "transitions.withdraw: unknown state limbo"),
