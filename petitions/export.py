@@ -118,17 +118,17 @@ def _cells(petition: Petition, keyring: Keyring) -> dict[str, str]:
     return {
         "number": petition.number or "",
         "filed_at": _moment(petition.filed_at),
-        "channel": _label("channel", petition.channel),
+        "channel": label("channel", petition.channel),
         "class": petition.class_,
         "first": first,
         "second": second,
         "third": third,
-        "priority": _label("priority", petition.priority),
+        "priority": label("priority", petition.priority),
         "state": state_label(petition.state),
         "unit": petition.unit,
         "office": petition.office or "",
         "community": petition.community or "",
-        "flags": "、".join(_label("flags", flag) for flag in petition.flags),
+        "flags": "、".join(label("flags", flag) for flag in petition.flags),
         "name": personal.get("name", ""),
         "phone": personal.get("phone", ""),
         "matter": petition.matter,
@@ -139,7 +139,8 @@ def _cells(petition: Petition, keyring: Keyring) -> dict[str, str]:
     }
 
 
-def _label(kind: str, value: str) -> str:
+def label(kind: str, value: str) -> str:
+    """What people call a value: of `channel`, `priority` or `flags`; one without a name stands as it is."""
     return _rules().labels[kind].get(value, value)
 
 

@@ -9,18 +9,22 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import ColumnElement, and_
 
 from petitions.clocks import SHANGHAI
+from petitions.lifecycle import own_lifecycle
 from petitions.model import Petition, RunningClock
 
 # What stands for "has none" where a selection names a value.
 NONE = "none"
+# Stands for every clock where a selection names the one that has run out.
+ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Petitions that are alike in all that is named; what is empty does not matter.
 
-    since_on and until_on are the first and the last day of filing, in Shanghai; a community may be `none`; overdue
-    names a clock that has run out; units are responsible now.
+    since_on and until_on are the first and the last day of filing, in Shanghai; state may be a group of states of
+    lifecycle.yml; a community may be `none`; overdue names a clock that has run out, or `any`; units are responsible
+    now.
     """
 
     since_on: date | None = None
@@ -63,9 +67,11 @@ class Selection:
                 Petition.community.is_(None) if self.community == NONE else Petition.community == self.community
             )
         if self.overdue:
-            found.append(Petition.clocks.any(and_(RunningClock.clock == self.overdue, is_overdue(now))))
+            is_named = () if self.overdue == ANY else (RunningClock.clock == self.overdue,)
+            found.append(Petition.clocks.any(and_(*is_named, is_overdue(now))))
+        if self.state is not None:
+            found.append(Petition.state.in_(own_lifecycle().groups.get(self.state, (self.state,))))
         equal = (
-            (Petition.state, self.state),
             (Petition.class_, self.class_),
             (Petition.channel, self.channel),
             *((Petition.category[i].as_string(), part) for i, part in enumerate((self.first, self.second, self.third))),
