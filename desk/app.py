@@ -12,12 +12,15 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from desk.audits import audit_router
 from desk.entry import Detour
 from desk.errors import DeskError
+from desk.exports import exports_router
 from desk.live import Live, live_router
 from desk.login import account_router, login_router
 from desk.pages import Pages
 from desk.people import people_router
+from desk.reports import Reports, reports_router
 from desk.services import Services
 from desk.tickets import queue_router, tickets_router
 from desk.vendor import vendor_router
@@ -34,6 +37,7 @@ def create_app(services: Services) -> FastAPI:
     """
     pages = Pages(services)
     live = Live(services)
+    reports = Reports(services)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -55,6 +59,9 @@ def create_app(services: Services) -> FastAPI:
         queue_router(services, pages),
         tickets_router(services, pages),
         people_router(services, pages),
+        reports_router(services, pages, reports),
+        exports_router(services, reports),
+        audit_router(services, pages),
         live_router(live),
         vendor_router(),
     )
