@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -53,7 +54,7 @@ class _Line:
 
 def petition_rows(
     session: Session, actor: Actor, selection: Selection, keyring: Keyring, *, now: datetime
-) -> Iterator[Row]:
+) -> Generator[Row, None, None]:
     """The header and a row for each selected petition, oldest first, personal data masked.
 
     Args:
@@ -72,9 +73,11 @@ def petition_rows(
         .options(joinedload(Petition.petitioner).selectinload(Petitioner.personal))
         .execution_options(yield_per=_BATCH)
     )
-    for petition in session.scalars(statement):
-        cells = _cells(petition, keyring)
-        yield tuple(cells[name] for name in rules.columns)
+    # Whoever stops in the middle leaves no cursor open.
+    with closing(session.scalars(statement)) as petitions:
+        for petition in petitions:
+            cells = _cells(petition, keyring)
+            yield tuple(cells[name] for name in rules.columns)
 
 
 def as_csv(rows: Iterable[Row]) -> Iterator[bytes]:
