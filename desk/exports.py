@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Annotated, Any, BinaryIO, Literal
 from urllib.parse import quote
 
@@ -47,8 +48,11 @@ def exports_router(services: Services, reports: Reports) -> APIRouter:
         except PeriodError as error:
             raise DeskError("not_found") from error
         now = services.clock()
-        with services.sessions() as session, bounded(session, LIST_SECONDS):
-            rows = petition_rows(session, person.member.actor, selection, services.keyring, now=now)
+        with (
+            services.sessions() as session,
+            bounded(session, LIST_SECONDS),
+            closing(petition_rows(session, person.member.actor, selection, services.keyring, now=now)) as rows,
+        ):
             file, count = _written(rows, kind)
         _note(services, person, "export_list", kind, {"filter": selection.to_query(), "rows": count})
         return _reply(file, kind, f"tickets-{now.astimezone(SHANGHAI):%Y%m%d-%H%M}")

@@ -140,8 +140,13 @@ class Report:
         return not any(table.rows for table in self.tables)
 
     def table(self, name: str) -> Table | None:
-        """The table of that name."""
-        return next((table for table in self.tables if table.name == name), None)
+        """The table of that name; `figures` are the figures themselves."""
+        return next((table for table in (self._figures(), *self.tables) if table.name == name), None)
+
+    def _figures(self) -> Table:
+        heads = tuple(say(f"reports.heads.{name}") for name in ("figure", "now", "before"))
+        rows = ((say(f"reports.figures.{one.name}"), one.text, one.before) for one in self.figures)
+        return Table("figures", heads, tuple(tuple(Cell(text) for text in row) for row in rows))
 
 
 ShareOf = Callable[[datetime, datetime], AssistantShare]

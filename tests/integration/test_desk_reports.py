@@ -215,8 +215,11 @@ def test_every_table_leaves_as_a_file(browser, engine):
         answer = client.get(link)
         assert answer.status_code == 200
         assert len(rows_of(answer)) > 1
+    assert ["登记", "4", "1"] in rows_of(client.get(next(link for link in tables if "figures" in link)))
     with Session(engine) as session:
-        assert len(session.scalars(select(AuditEntry).where(AuditEntry.action == "export_table")).all()) == len(tables)
+        assert (
+            len(session.scalars(select(AuditEntry).where(AuditEntry.action == "export_table")).all()) == len(tables) + 1
+        )
     assert client.get("/reports/export/nonsense.csv").status_code == 404
     assert client.get("/reports/export/states.pdf").status_code in {404, 422}
 
