@@ -93,7 +93,8 @@ def tickets(count: int, now: datetime) -> Iterator[dict[str, Any]]:
         yield {
             "id": number,
             "route": kind["route"],
-            "matter": f"{kind['matter']}我住{chance.randint(1, 40)}栋{chance.randint(101, 3299)}房。",
+            "matter": kind["matter"],
+            "home": f"我住{chance.randint(1, 40)}栋{chance.randint(101, 3299)}房。",
             "place": kind["place"],
             "state": state,
             "channel": chance.choices(list(CHANNELS), list(CHANNELS.values()))[0],
@@ -122,7 +123,7 @@ def _petition_row(one: dict[str, Any]) -> dict[str, Any]:
         "flags": "[]",
         "is_restricted": route.is_restricted,
         "route": "{}",
-        "matter": one["matter"],
+        "matter": one["matter"] + one["home"],
         "place": one["place"],
         "conversation": f"bench-{one['id']}",
         "channel": one["channel"],
@@ -164,7 +165,14 @@ def _person_row(one: dict[str, Any]) -> dict[str, Any]:
 
 def _text_row(one: dict[str, Any]) -> dict[str, Any]:
     number = ticket_number("GM", one["id"], one["filed_at"])
-    return {"petition_id": one["id"], "words": " ".join(words_of(f"{number} {one['matter']}"))}
+    # Each part ends with a sign at which words end, so that its words can be made once.
+    words = (number.lower(), *_words_of(one["matter"]), *words_of(one["home"]))
+    return {"petition_id": one["id"], "words": " ".join(dict.fromkeys(words))}
+
+
+@cache
+def _words_of(matter: str) -> tuple[str, ...]:
+    return tuple(words_of(matter))
 
 
 def fill(engine: Engine, count: int, now: datetime) -> None:
