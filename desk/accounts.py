@@ -171,9 +171,20 @@ def reset_password(session: Session, name: str) -> tuple[Staff, str]:
     member = _known(session, name)
     if member.disabled_at:
         raise AccountError("disabled", f"{name} is disabled")
+    drop_factor(session, name)
+    return member, give_password(session, member)
+
+
+def drop_factor(session: Session, name: str) -> Staff:
+    """Take the second factor of a member away; where it is needed they have to set it up anew.
+
+    Raises:
+        AccountError: there is no such member.
+    """
+    member = _known(session, name)
     member.factor_key_id = member.factor_sealed = None
     member.recovery_digests = []
-    return member, give_password(session, member)
+    return member
 
 
 def give_password(session: Session, member: Staff) -> str:

@@ -13,8 +13,10 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from desk.audits import audit_router
 from desk.entry import Detour
 from desk.errors import DeskError
+from desk.exports import exports_router
 from desk.lists import queue_router
 from desk.live import Live, live_router
 from desk.login import account_router, login_router, oidc_router
@@ -22,6 +24,7 @@ from desk.oidc import OpenId
 from desk.pages import Pages
 from desk.people import people_router
 from desk.relations import relations_router
+from desk.reports import Reports, reports_router
 from desk.services import Services
 from desk.tickets import tickets_router
 from desk.vendor import vendor_router
@@ -39,6 +42,7 @@ def create_app(services: Services, oidc_transport: httpx.BaseTransport | None = 
     """
     pages = Pages(services)
     live = Live(services)
+    reports = Reports(services)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -62,6 +66,9 @@ def create_app(services: Services, oidc_transport: httpx.BaseTransport | None = 
         tickets_router(services, pages),
         relations_router(services, pages),
         people_router(services, pages),
+        reports_router(services, pages, reports),
+        exports_router(services, reports),
+        audit_router(services, pages),
         live_router(live),
         vendor_router(),
     )

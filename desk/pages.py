@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
 from desk.entry import Person, entries_of, next_gate, routes_of
+from desk.periods import list_address, period_words
 from desk.services import Services
 from desk.texts import TEXTS, say
 from desk.vendor import vendor_address
@@ -62,6 +63,9 @@ class Pages:
             "title": say("page.title", name=services.jurisdiction.name),
             "state_label": staff_label,
             "vendor": vendor_address,
+            "holds_demo": services.holds_demo,
+            "period_words": period_words,
+            "list_address": list_address,
         }
 
     def menu(self, request: Request) -> list[MenuEntry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
-from desk import sessions
+from desk import audit, sessions
 from desk.accounts import (
     PERSONS,
     AccountError,
@@ -18,6 +18,7 @@ from desk.accounts import (
     add_staff,
     change_staff,
     disable_staff,
+    drop_factor,
     find_staff,
     list_staff,
     reset_password,
@@ -28,6 +29,7 @@ from desk.services import Services
 from desk.texts import say
 from petitions.network import own_network
 from storage import begin_writing
+from web.errors import WebError
 from web.requests import field, read_form
 
 Form = Annotated[FormData, Depends(read_form)]
@@ -39,10 +41,16 @@ def people_router(services: Services, pages: Pages) -> APIRouter:
     router = APIRouter(prefix="/people")
 
     def show(request: Request, *, problem: str = "", name: str = "", password: str = "") -> Response:
+        settings = services.settings
+        idle, longest = timedelta(minutes=settings.desk_idle_minutes), timedelta(hours=settings.desk_session_hours)
+        logins: dict[int, list[sessions.StaffSession]] = {}
         with services.sessions() as session:
             people = list_staff(session)
+            for login in sessions.list_sessions(session, now=services.clock(), idle=idle, longest=longest):
+                logins.setdefault(login.staff_id, []).append(login)
         context = {
             "people": people,
+            "logins": logins,
             "person_roles": PERSONS,
             "units": own_network().names,
             "problem_sentence": problem,
@@ -58,7 +66,7 @@ def people_router(services: Services, pages: Pages) -> APIRouter:
 
     @router.post("")
     def post_people(request: Request, person: Annotated[Person, Depends(ADMIN)], form: Form) -> Response:
-        """Add, move, disable, or give a new initial password."""
+        """Add, move, disable, log out, take the second factor away, or give a new initial password."""
         step, name = field(form, "step"), field(form, "name").strip()
         password = ""
         try:
@@ -74,7 +82,7 @@ def people_router(services: Services, pages: Pages) -> APIRouter:
 
 
 def _change(session: Session, step: str, name: str, form: FormData, person: Person, now: datetime) -> str:
-    """Do what a form asks for; the initial password when there is a new one, which is shown once.
+    """Do what a form asks for and write it down; the initial password when there is a new one, which is shown once.
 
     Raises:
         AccountError: it cannot be done.
@@ -82,24 +90,32 @@ def _change(session: Session, step: str, name: str, form: FormData, person: Pers
     if name == person.member.name:
         # Whoever administers cannot lock themselves out; another one or the command line can.
         raise AccountError("oneself", "nobody changes their own account here")
-    if step == "disable":
-        disable_staff(session, name, now=now)
-    elif step == "reset":
-        _, password = reset_password(session, name)
-        _end_sessions(session, name)
-        return password
-    else:
-        role, unit = _role(field(form, "role")), field(form, "unit")
-        if step == "add":
-            return add_staff(session, name, role, unit, now=now)[1]
-        change_staff(session, name, role=role, unit=unit)
-    _end_sessions(session, name)
-    return ""
-
-
-def _end_sessions(session: Session, name: str) -> None:
-    if member := find_staff(session, name):
+    password, given = "", dict[str, str]()
+    member = find_staff(session, name)
+    match step:
+        case "disable":
+            disable_staff(session, name, now=now)
+        case "reset":
+            password = reset_password(session, name)[1]
+        case "unfactor":
+            drop_factor(session, name)
+        case "logout":
+            if member is None:
+                raise AccountError("unknown", "there is no such member of staff")
+        case "add":
+            given = {"role": field(form, "role"), "unit": field(form, "unit")}
+            password = add_staff(session, name, _role(given["role"]), given["unit"], now=now)[1]
+        case "change":
+            given = {"role": field(form, "role"), "unit": field(form, "unit")}
+            if member is not None:
+                given |= {"before_role": member.role, "before_unit": member.unit or ""}
+            change_staff(session, name, role=_role(given["role"]), unit=given["unit"])
+        case _:
+            raise WebError("malformed")
+    if member is not None:
         sessions.close_all(session, member)
+    audit.note(session, person.member, f"staff_{step}", name, given, now=now)
+    return password
 
 
 def _role(text: str) -> Role:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -72,6 +72,26 @@ class Sessions(Protocol):
         """A new session, to be used as a context manager."""
 
 
+class AssistantShare(Protocol):
+    """What became of the conversations of a stretch of time."""
+
+    @property
+    def conversations(self) -> int:
+        """How many there were."""
+
+    @property
+    def answered(self) -> int:
+        """Of those, with an answer and without a ticket."""
+
+    @property
+    def filed(self) -> int:
+        """Of those, with a ticket."""
+
+    @property
+    def kinds(self) -> Mapping[str, int]:
+        """How many replies of each kind of the contract were given."""
+
+
 class Services(Protocol):
     """All that the application is given when it is created."""
 
@@ -110,3 +130,9 @@ class Services(Protocol):
 
     def triage(self, text: str) -> Route:
         """Where a petition goes."""
+
+    def assistant_share(self, since: datetime, until: datetime) -> AssistantShare:
+        """What the assistant did from one moment to another, both aware."""
+
+    def holds_demo(self) -> bool:
+        """Whether the database holds a demonstration."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import math
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -129,6 +130,21 @@ def note_use(found: StaffSession, *, now: datetime) -> bool:
         return False
     found.used_at = now
     return True
+
+
+def list_sessions(session: Session, *, now: datetime, idle: timedelta, longest: timedelta) -> Sequence[StaffSession]:
+    """The sessions that still let somebody in, last used first.
+
+    Args:
+        session: Open.
+        now: Aware.
+        idle: After how long without use a session ends.
+        longest: How long it lasts at most.
+    """
+    statement = select(StaffSession).where(
+        StaffSession.is_complete, StaffSession.used_at >= now - idle, StaffSession.created_at >= now - longest
+    )
+    return session.scalars(statement.order_by(StaffSession.used_at.desc())).all()
 
 
 def close_session(session: Session, token: str) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -53,7 +54,7 @@ class _Line:
 
 def petition_rows(
     session: Session, actor: Actor, selection: Selection, keyring: Keyring, *, now: datetime
-) -> Iterator[Row]:
+) -> Generator[Row, None, None]:
     """The header and a row for each selected petition, oldest first, personal data masked.
 
     Args:
@@ -72,9 +73,11 @@ def petition_rows(
         .options(joinedload(Petition.petitioner).selectinload(Petitioner.personal))
         .execution_options(yield_per=_BATCH)
     )
-    for petition in session.scalars(statement):
-        cells = _cells(petition, keyring)
-        yield tuple(cells[name] for name in rules.columns)
+    # Whoever stops in the middle leaves no cursor open.
+    with closing(session.scalars(statement)) as petitions:
+        for petition in petitions:
+            cells = _cells(petition, keyring)
+            yield tuple(cells[name] for name in rules.columns)
 
 
 def as_csv(rows: Iterable[Row]) -> Iterator[bytes]:
@@ -118,17 +121,17 @@ def _cells(petition: Petition, keyring: Keyring) -> dict[str, str]:
     return {
         "number": petition.number or "",
         "filed_at": _moment(petition.filed_at),
-        "channel": _label("channel", petition.channel),
+        "channel": label("channel", petition.channel),
         "class": petition.class_,
         "first": first,
         "second": second,
         "third": third,
-        "priority": _label("priority", petition.priority),
+        "priority": label("priority", petition.priority),
         "state": state_label(petition.state),
         "unit": petition.unit,
         "office": petition.office or "",
         "community": petition.community or "",
-        "flags": "、".join(_label("flags", flag) for flag in petition.flags),
+        "flags": "、".join(label("flags", flag) for flag in petition.flags),
         "name": personal.get("name", ""),
         "phone": personal.get("phone", ""),
         "matter": petition.matter,
@@ -139,7 +142,8 @@ def _cells(petition: Petition, keyring: Keyring) -> dict[str, str]:
     }
 
 
-def _label(kind: str, value: str) -> str:
+def label(kind: str, value: str) -> str:
+    """What people call a value: of `channel`, `priority` or `flags`; one without a name stands as it is."""
     return _rules().labels[kind].get(value, value)
 
 

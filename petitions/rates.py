@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -23,10 +23,12 @@ _COUNTED = ("file", "contact", "reply", "ask_material", "overdue", "accept", "ap
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many of so many."""
+    """So many of so many, and the ids of the petitions that count for and against."""
 
     part: int
     whole: int
+    kept: frozenset[int] = field(default=frozenset(), compare=False, repr=False)
+    missed: frozenset[int] = field(default=frozenset(), compare=False, repr=False)
 
     @property
     def rate(self) -> float | None:
@@ -108,10 +110,25 @@ def rates(
         groups.setdefault(key, _Group()).add(row)
         if row["action"] == "follow_up":
             last_follow_up[row["petition_id"]] = (key, row["data"])
-    for key, data in last_follow_up.values():
-        groups[key].follow_ups.append(data)
+    for petition, (key, data) in last_follow_up.items():
+        groups[key].follow_ups[petition] = data
     ordered = sorted(groups, key=lambda key: tuple(value or "" for value in key))
     return [groups[key].rates(dict(zip(dimensions, key, strict=True))) for key in ordered]
+
+
+def named(session: Session, actor: Actor, ids: Collection[int], *, limit: int) -> Sequence[Petition]:
+    """The newest of the petitions with these ids, as far as the actor may see them.
+
+    Args:
+        session: Open.
+        actor: Who asks.
+        ids: Such as those that count against a share.
+        limit: At most so many.
+    """
+    newest = sorted(ids, reverse=True)[:limit]
+    return session.scalars(
+        select(Petition).where(Petition.id.in_(newest), visible_to(actor)).order_by(Petition.id.desc())
+    ).all()
 
 
 def _value(row: RowMapping, dimension: Dimension) -> str | None:
@@ -128,7 +145,8 @@ class _Group:
     late: dict[str, set[int]] = field(default_factory=lambda: {"contact": set(), "close": set()})
     taken_at_once: set[int] = field(default_factory=set)
     returned: set[int] = field(default_factory=set)
-    follow_ups: list[Mapping[str, Any]] = field(default_factory=list)
+    # The last follow-up of each petition.
+    follow_ups: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
     def add(self, row: RowMapping) -> None:
         petition, action, data = row["petition_id"], row["action"], row["data"]
@@ -146,19 +164,23 @@ class _Group:
     def rates(self, group: Mapping[str, str | None]) -> Rates:
         marks: dict[str, float] = {}
         for name in own_lifecycle().follow_up.dimensions if self.follow_ups else ():
-            marks[name] = sum(data["fields"][name] for data in self.follow_ups) / len(self.follow_ups)
-        asked = len(self.follow_ups)
+            marks[name] = sum(data["fields"][name] for data in self.follow_ups.values()) / len(self.follow_ups)
+        solved = {petition for petition, data in self.follow_ups.items() if data["fields"]["is_solved"]}
+        satisfied = {petition for petition, data in self.follow_ups.items() if data["is_satisfied"]}
         return Rates(
             group=group,
             filed=self.filed,
             response=self._kept("contact"),
-            solution=Share(sum(data["fields"]["is_solved"] for data in self.follow_ups), asked),
-            satisfaction=Share(sum(data["is_satisfied"] for data in self.follow_ups), asked),
+            solution=_share(solved, self.follow_ups.keys() - solved),
+            satisfaction=_share(satisfied, self.follow_ups.keys() - satisfied),
             on_time=self._kept("close"),
-            first_dispatch=Share(len(self.taken_at_once - self.returned), len(self.taken_at_once | self.returned)),
+            first_dispatch=_share(self.taken_at_once - self.returned, self.returned),
             marks=marks,
         )
 
     def _kept(self, clock: str) -> Share:
-        every = self.in_time[clock] | self.late[clock]
-        return Share(len(every - self.late[clock]), len(every))
+        return _share(self.in_time[clock] - self.late[clock], self.late[clock])
+
+
+def _share(kept: Set[int], missed: Set[int]) -> Share:
+    return Share(len(kept), len(kept) + len(missed), frozenset(kept), frozenset(missed))

@@ -19,6 +19,8 @@ from petitions.network import own_network
 
 # What stands for "has none" where a selection names a value.
 NONE = "none"
+# Stands for every clock where a selection names the one that has run out.
+ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Selection:
     """Petitions that are alike in all that is named; what is empty does not matter.
 
     since_on and until_on are the first and the last day of filing, in Shanghai; state may name a group of states; a
-    community may be `none`; overdue names a clock that has run out; units are responsible now.
+    community may be `none`; overdue names a clock that has run out, or `any`; units are responsible now.
     """
 
     since_on: date | None = None
@@ -75,7 +77,8 @@ class Selection:
                 Petition.community.is_(None) if self.community == NONE else Petition.community == self.community
             )
         if self.overdue:
-            found.append(Petition.clocks.any(and_(RunningClock.clock == self.overdue, is_overdue(now))))
+            is_named = () if self.overdue == ANY else (RunningClock.clock == self.overdue,)
+            found.append(Petition.clocks.any(and_(*is_named, is_overdue(now))))
         equal: tuple[tuple[ColumnElement[Any], str | None], ...] = (
             (Petition.class_.expression, self.class_),
             (Petition.channel.expression, self.channel),
@@ -118,7 +121,7 @@ def read_selection(query: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         "until_on": _day(first.get("until")),
         "state": state if state in lifecycle.states or state in lifecycle.groups else None,
         "class_": first.get("class"),
-        "overdue": clock if clock in own_clocks() else None,
+        "overdue": clock if clock == ANY or clock in own_clocks() else None,
         "units": tuple(_known_units(query.get("unit", ()))),
     }
 

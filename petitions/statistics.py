@@ -68,6 +68,19 @@ class Duration:
     median_hours: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """How many petitions there are, and how often they were sent back in all."""
+
+    petitions: int
+    times: int
+
+    @property
+    def mean(self) -> float | None:
+        """How often one was sent back on average; None of nothing."""
+        return self.times / self.petitions if self.petitions else None
+
+
 def counts(
     session: Session,
     actor: Actor,
@@ -200,6 +213,22 @@ def durations(session: Session, actor: Actor, selection: Selection, *, now: date
         Duration(state, len(found), fmean(found) if found else None, median(found) if found else None)
         for state, found in hours.items()
     ]
+
+
+def returns(session: Session, actor: Actor, selection: Selection, *, now: datetime) -> Returns:
+    """How often the selected petitions were passed on and came back.
+
+    Args:
+        session: Open.
+        actor: Who asks.
+        selection: Of which petitions.
+        now: Aware.
+    """
+    statement = select(func.count(), func.coalesce(func.sum(Petition.hops), 0)).where(
+        visible_to(actor), *selection.conditions(now)
+    )
+    petitions, times = session.execute(statement.select_from(Petition)).one()
+    return Returns(petitions, int(times))
 
 
 def total(figures: Iterable[Figure]) -> int:

@@ -15,12 +15,13 @@ from datetime import datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from desk.accounts import Role, add_staff
 from knowledge.curated import import_entries, today_of
 from knowledge.unanswered import record_unanswered
 from petitions import PETITIONER, SYSTEM, Actor, Draft, Petition, act, file_petition, own_rules, seal, tick
@@ -32,10 +33,10 @@ from petitions.privacy import unseal
 from petitions.triage import Route, triage
 from petitions.visibility import visible_to
 from suqiutong import database
+from suqiutong.demo_mark import CONVERSATION
 from suqiutong.errors import CommandError
 from suqiutong.wiring import Services
 
-CONVERSATION = "demo"
 DAYS = 90
 PETITIONS = 320
 SEED = 1
@@ -52,6 +53,12 @@ class _Strict(BaseModel):
 
 class _Weighted(_Strict):
     weight: int
+
+
+class _Account(_Strict):
+    name: str
+    role: Role
+    level: Literal["6", "N"]
 
 
 class _Matter(_Weighted):
@@ -88,6 +95,8 @@ class DemoRules(_Strict):
     anonymous_share: float
     place: str
     channels: dict[str, int]
+    communities: dict[str, int]
+    accounts: tuple[_Account, ...]
     matters: tuple[_Matter, ...]
     words: dict[str, tuple[str, ...]]
     marks: dict[str, dict[str, Any]]
@@ -159,6 +168,28 @@ def fill(
     return play.lives
 
 
+def add_accounts(services: Services, *, now: datetime) -> list[tuple[str, Role, str, str]]:
+    """Somebody of every role for the desk of a demonstration: name, role, unit and password, which is kept nowhere.
+
+    Raises:
+        CommandError: the database holds no demonstration, or not only one: nobody gets an account there by this.
+        AccountError: one of the names is taken.
+    """
+    jurisdiction = services.jurisdiction
+    units = {"6": jurisdiction.hall("6", subdistrict=jurisdiction.name).name}
+    units["N"] = jurisdiction.hall("N", community=jurisdiction.communities[0]).name
+    made = []
+    with services.writing() as session:
+        _check_demo(session)
+        for account in demo_rules().accounts:
+            unit = units[account.level]
+            member, password = add_staff(session, account.name, account.role, unit, now=now)
+            # Whoever tries the demonstration need not think of a password first.
+            member.must_change = False
+            made.append((account.name, account.role, unit, password))
+    return made
+
+
 def remove(services: Services) -> None:
     """Empty a database that holds a demonstration and nothing else that was filed: all of it, accounts included.
 
@@ -166,13 +197,7 @@ def remove(services: Services) -> None:
         CommandError: there is no demonstration, or something real was filed beside it.
     """
     with services.writing() as session:
-        demo = Petition.conversation == CONVERSATION
-        rows = session.execute(select(demo, func.count()).where(visible_to(SYSTEM)).group_by(demo)).all()
-        held = {bool(is_demo): number for is_demo, number in rows}
-    if not held.get(True):
-        raise CommandError("there is no demonstration in the database")
-    if real := held.get(False):
-        raise CommandError(f"{real} petitions in the database are no demonstration: nothing was removed")
+        _check_demo(session)
     keyring = services.keyring
     with services.writing() as session:
         # What is sealed cannot be taken back by the migrations.
@@ -180,6 +205,16 @@ def remove(services: Services) -> None:
             pass
     database.downgrade(services.engine, "base")
     database.upgrade(services.engine)
+
+
+def _check_demo(session: Session) -> None:
+    demo = Petition.conversation == CONVERSATION
+    rows = session.execute(select(demo, func.count()).where(visible_to(SYSTEM)).group_by(demo)).all()
+    held = {bool(is_demo): number for is_demo, number in rows}
+    if not held.get(True):
+        raise CommandError("there is no demonstration in the database")
+    if real := held.get(False):
+        raise CommandError(f"{real} petitions in the database are no demonstration: nothing was changed")
 
 
 class _Play:
@@ -198,10 +233,11 @@ class _Play:
         jurisdiction = services.jurisdiction
         own = set(jurisdiction.communities)
         pattern = re.compile(self._rules.place)
-        self._places = [
-            *(place.name for place in jurisdiction.places if place.community in own and pattern.search(place.name)),
-            *(f"{community}社区" for community in jurisdiction.communities),
-        ]
+        # By community, so that each gets its share however many of its places are known.
+        self._places = {community: [f"{community}社区"] for community in jurisdiction.communities}
+        for place in jurisdiction.places:
+            if place.community in own and pattern.search(place.name):
+                self._places[str(place.community)].append(place.name)
         hall = jurisdiction.hall("6", subdistrict=jurisdiction.name).name
         self._units = [hall, *(jurisdiction.hall("N", community=name).name for name in jurisdiction.communities)]
         self._compose(count)
@@ -244,7 +280,9 @@ class _Play:
     def _new(self, at: datetime) -> _Case:
         """Something that nobody has filed so far."""
         while True:
-            place = self._chance.choice(self._places)
+            communities = list(self._places)
+            weights = [self._rules.communities.get(name, 1) for name in communities]
+            place = self._chance.choice(self._places[self._chance.choices(communities, weights)[0]])
             text = self._pick(self._rules.matters).text.format(place=place)
             # The words of the matters are plain enough: no sentence vectors, which would take most of the time.
             route = triage(text, self._services.jurisdiction)
@@ -342,7 +380,8 @@ class _Play:
             "offered": petition.offered_unit,
             "above": own_rules().network.superior(petition.unit),
         }
-        return Actor(f"demo-{role}", role, units[relation])
+        names = {account.role: account.name for account in self._rules.accounts}
+        return Actor(names[Role(role)], role, units[relation])
 
     def _questions(self, session: Session) -> None:
         """What the editors find: questions without an answer, and drafts."""

@@ -22,7 +22,7 @@ def demo(
         typer.Option("--remove", help="Empty the database of a demonstration: all of it, accounts included."),
     ] = False,
 ) -> None:
-    """Fill an empty database with made-up petitions of the last weeks, so that every page shows something."""
+    """Fill an empty database with made-up petitions and people, so that every page of the desk shows something."""
     from suqiutong import demo as demonstration
 
     settings = read_settings()
@@ -33,3 +33,6 @@ def demo(
         return
     lives = demonstration.fill(services, lambda line: typer.echo(line, err=True), now=services.clock(), seed=seed)
     typer.echo(f"{sum(lives.values())} petitions; remove them with `suqiutong demo --remove`", err=True)
+    typer.echo("Accounts for the desk; the passwords are shown once:", err=True)
+    for account in demonstration.add_accounts(services, now=services.clock()):
+        typer.echo("\t".join(account))

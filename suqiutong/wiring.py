@@ -23,6 +23,7 @@ from suqiutong.settings import Settings, read_secret
 if TYPE_CHECKING:
     from spacy.language import Language
 
+    from channels.store import AssistantShare
     from channels.wechat.account import Account
     from jurisdiction import Jurisdiction
     from knowledge import KnowledgeBase
@@ -239,6 +240,20 @@ class Services:
 
         with self.sessions() as session:
             return [(row.kind, str(row.payload["text"])) for row in transcript(session, conversation)]
+
+    def assistant_share(self, since: datetime, until: datetime) -> AssistantShare:
+        """What became of the conversations in which residents wrote from one moment to another."""
+        from channels.store import assistant_share
+
+        with self.sessions() as session:
+            return assistant_share(session, since=since, until=until)
+
+    def holds_demo(self) -> bool:
+        """Whether the database holds a demonstration."""
+        from suqiutong.demo_mark import holds_demo
+
+        with self.sessions() as session:
+            return holds_demo(session)
 
     def check_token(self, token: str, role: str) -> str | None:
         """Name of the holder when the token is valid for the role."""

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from desk.accounts import PERSONS, find_staff, is_password
 from knowledge.curated import list_entries
 from knowledge.unanswered import UnansweredQuestion
 from petitions.clocks import SHANGHAI
@@ -105,6 +106,36 @@ def test_it_wants_a_database_of_its_own_and_takes_nothing_real_away(services: Se
         session.commit()
     with pytest.raises(CommandError, match="1 petitions in the database are no demonstration"):
         demo.remove(services)
+
+
+def test_somebody_of_every_role_gets_in_and_only_there(services: Services, engine: Engine) -> None:
+    with pytest.raises(CommandError, match="no demonstration"):
+        demo.add_accounts(services, now=NOW)
+    assert not services.holds_demo()
+    play(services, seed=1, count=5, days=10)
+    assert services.holds_demo()
+    made = demo.add_accounts(services, now=NOW)
+    assert [role for _, role, _, _ in made] == list(PERSONS)
+    with services.sessions() as session:
+        for name, role, unit, password in made:
+            member = find_staff(session, name)
+            assert name.startswith("演示")
+            assert (member.role, member.unit, member.must_change) == (role, unit, False)
+            assert is_password(member, password)
+    with Session(engine) as session:
+        file_case(session, now=NOW)
+        session.commit()
+    with pytest.raises(CommandError, match="1 petitions in the database are no demonstration"):
+        demo.add_accounts(services, now=NOW)
+
+
+def test_communities_get_their_share(services: Services) -> None:
+    play(services, seed=3, count=60, days=10)
+    with services.sessions() as session:
+        levels = dict.fromkeys(("1", "6", "N"), 0)
+        for petition in session.scalars(select(Petition)):
+            levels[petition.route["level"]] += 1
+    assert levels["N"] > levels["6"] > levels["1"]
 
 
 def test_removing_it_leaves_an_empty_database(services: Services) -> None:

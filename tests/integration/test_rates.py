@@ -7,9 +7,9 @@ from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from petitions.clocks import SHANGHAI
-from petitions.log import SYSTEM
+from petitions.log import SYSTEM, Actor
 from petitions.model import Petition
-from petitions.rates import Rates, Share, rates
+from petitions.rates import Rates, Share, named, rates
 from petitions.ticking import tick
 from tests.integration.cases import (
     ACCEPTED,
@@ -75,6 +75,23 @@ def test_the_rates_of_all(worked: Engine) -> None:
     assert found.first_dispatch == Share(2, 3)
     assert found.first_dispatch.rate == pytest.approx(2 / 3)
     assert found.marks == {"speed": 5, "result": 2.5, "service": 5, "feedback": 3}
+
+
+def test_a_share_tells_which_petitions_count_for_and_against_it(worked: Engine) -> None:
+    found = all_of(worked)
+    with Session(worked) as session:
+
+        def keys(ids: frozenset[int], actor: Actor = SYSTEM, limit: int = 9) -> list[str]:
+            return [petition.form_key for petition in named(session, actor, ids, limit=limit)]
+
+        assert (keys(found.first_dispatch.kept), keys(found.first_dispatch.missed)) == (["late", "good"], ["returned"])
+        assert (keys(found.solution.kept), keys(found.solution.missed)) == (["good"], ["late"])
+        assert (keys(found.on_time.kept), keys(found.on_time.missed)) == (["good"], ["late"])
+        assert keys(found.response.missed) == ["returned", "late"]
+        assert keys(found.response.missed, limit=1) == ["returned"]
+        # What was counted for one reader shows another nothing.
+        assert keys(found.solution.kept, Actor("x", "handler", HALL, is_confined=True)) == ["good"]
+        assert keys(found.solution.missed, Actor("x", "handler", STATION, is_confined=True)) == []
 
 
 def test_the_rates_by_unit(worked: Engine) -> None:

@@ -14,8 +14,8 @@ from petitions.clocks import SHANGHAI
 from petitions.log import SYSTEM, Actor
 from petitions.model import Petition
 from petitions.rates import rates
-from petitions.selection import NONE, Selection
-from petitions.statistics import Duration, Figure, counts, durations, overdue, repeats, total, volume
+from petitions.selection import ANY, NONE, Selection
+from petitions.statistics import Duration, Figure, counts, durations, overdue, repeats, returns, total, volume
 from tests.integration.cases import (
     ACCEPTED,
     DISTRICT,
@@ -98,6 +98,29 @@ def test_petitions_by_state_category_and_community(filed: Engine) -> None:
         }
         for figure in (*states, *firsts, *inside, *heat):
             assert listed(session, figure) == figure.count
+
+
+def test_a_group_of_states_and_whatever_clock(filed: Engine) -> None:
+    with Session(filed) as session:
+        is_open = replace(MARCH, state="open")
+        assert total(counts(session, SYSTEM, is_open, (), now=LATER)) == 5
+        assert is_open.to_query()["state"] == "open"
+        late = [one.count for one in overdue(session, SYSTEM, MARCH, now=LATER)]
+        late_by_any = total(counts(session, SYSTEM, replace(MARCH, overdue=ANY), (), now=LATER))
+        # One may be late by several clocks and is counted once.
+        assert max(late) <= late_by_any < sum(late)
+        assert total(counts(session, SYSTEM, replace(MARCH, overdue=ANY), (), now=START)) == 0
+
+
+def test_how_often_petitions_were_sent_back(filed: Engine) -> None:
+    with Session(filed) as session:
+        first, second = session.scalars(select(Petition).where(Petition.form_key.in_(["first", "third"])))
+        first.hops, second.hops = 1, 2
+        session.flush()
+        found = returns(session, SYSTEM, MARCH, now=LATER)
+        assert (found.petitions, found.times, found.mean) == (6, 3, 0.5)
+        nothing = returns(session, SYSTEM, replace(MARCH, channel="letter"), now=LATER)
+        assert (nothing.petitions, nothing.times, nothing.mean) == (0, 0, None)
 
 
 def test_petitions_by_unit_and_within_units(filed: Engine) -> None:

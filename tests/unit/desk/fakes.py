@@ -9,6 +9,7 @@ import httpx
 import numpy as np
 from sqlalchemy.orm import sessionmaker
 
+from channels.store import AssistantShare
 from desk.accounts import Role, add_staff, find_staff, set_password
 from desk.sessions import open_session
 from petitions import Route
@@ -61,6 +62,8 @@ class FakeDesk:
     now: datetime = NOW
     said: list[tuple[str, str]] = field(default_factory=lambda: [("resident", "楼下垃圾三天没人清，电话13800138000")])
     alike: list[dict[str, Any]] = field(default_factory=list)
+    share: AssistantShare = field(default_factory=lambda: AssistantShare(0, 0, 0, {}))
+    is_demo: bool = False
 
     def clock(self) -> datetime:
         return self.now
@@ -76,6 +79,12 @@ class FakeDesk:
 
     def said_in(self, conversation: str) -> list[tuple[str, str]]:
         return self.said if conversation else []
+
+    def assistant_share(self, since: datetime, until: datetime) -> AssistantShare:  # noqa: ARG002
+        return self.share
+
+    def holds_demo(self) -> bool:
+        return self.is_demo
 
     def add(self, name: str, role: Role, unit: str) -> str:
         """Somebody who has chosen their password; their name."""
