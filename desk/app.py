@@ -12,6 +12,8 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from desk.curating import entries_router, entry_router, status_of
+from desk.documents import documents_router
 from desk.entry import Detour
 from desk.errors import DeskError
 from desk.live import Live, live_router
@@ -20,7 +22,10 @@ from desk.pages import Pages
 from desk.people import people_router
 from desk.services import Services
 from desk.tickets import queue_router, tickets_router
+from desk.turns import turns_router
+from desk.unanswered import work_router
 from desk.vendor import vendor_router
+from knowledge import KnowledgeError
 from petitions import PetitionError
 from web.errors import WebError, http_code
 from web.guard import Guard
@@ -54,6 +59,11 @@ def create_app(services: Services) -> FastAPI:
         account_router(services, pages),
         queue_router(services, pages),
         tickets_router(services, pages),
+        work_router(services, pages),
+        entries_router(services, pages),
+        entry_router(services, pages),
+        turns_router(services, pages),
+        documents_router(services, pages),
         people_router(services, pages),
         live_router(live),
         vendor_router(),
@@ -83,11 +93,22 @@ def create_app(services: Services) -> FastAPI:
     async def on_petition_error(request: Request, error: PetitionError) -> Response:
         return refuse(request, said_by_petitions(error))
 
+    @app.exception_handler(KnowledgeError)
+    async def on_knowledge_error(request: Request, error: KnowledgeError) -> Response:
+        return refuse(request, said_by_knowledge(error))
+
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> Response:
         return refuse(request, DeskError(http_code(error.status_code)))
 
     return app
+
+
+def said_by_knowledge(error: KnowledgeError) -> WebError:
+    """A refusal of the knowledge base as one of the desk."""
+    refusal = DeskError("refused", sentence=str(error))
+    refusal.code, refusal.status = error.code, status_of(error)
+    return refusal
 
 
 def said_by_petitions(error: PetitionError) -> WebError:

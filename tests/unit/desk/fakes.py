@@ -8,9 +8,13 @@ from typing import Any
 import httpx
 from sqlalchemy.orm import sessionmaker
 
+from channels import turns
 from desk.accounts import Role, add_staff, find_staff, set_password
 from desk.sessions import open_session
+from knowledge.question import Lexicon
+from knowledge.worklist import WorkList
 from tests.integration.cases import KEYRING
+from tests.unit.knowledge.conftest import SameEncoder
 
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 PASSWORD = "一个足够长的好密码"
@@ -46,6 +50,23 @@ class FakeDesk:
     now: datetime = NOW
     said: list[tuple[str, str]] = field(default_factory=lambda: [("resident", "楼下垃圾三天没人清，电话13800138000")])
     alike: list[dict[str, Any]] = field(default_factory=list)
+    knowledge: Any = None
+    turns: Any = turns
+    rows: list[Any] = field(default_factory=list)
+    problems: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.encoder = SameEncoder()
+        self.work_list = WorkList(self.sessions, lambda: self.encoder, Lexicon())
+
+    def documents(self) -> list[Any]:
+        return self.rows
+
+    def builds(self) -> tuple[str, str]:
+        return ("7", "6") if self.rows else ("", "")
+
+    def document_problems(self) -> tuple[int, list[Any]]:
+        return len(self.rows), self.problems
 
     def clock(self) -> datetime:
         return self.now
