@@ -62,7 +62,9 @@ class CuratedAnswers:
         """
         matcher = self.refresh()
         others = [entry for entry in matcher.entries.values() if entry.id != draft.id]
-        return CuratedMatcher([*others, draft], self._encoder, self._lexicon, matcher.vectors)
+        # In the order in which they are served: it decides between two that fit equally well.
+        entries = sorted([*others, draft], key=lambda entry: entry.id)
+        return CuratedMatcher(entries, self._encoder, self._lexicon, matcher.vectors)
 
     def refresh(self) -> CuratedMatcher:
         """The matcher of the entries in force; made anew when one cheap query tells of a change, or the day is another.

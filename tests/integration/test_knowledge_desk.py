@@ -302,6 +302,18 @@ def test_a_draft_is_tried_against_the_live_assistant_and_nothing_is_kept(service
     assert answers.answer("燃气公司电话是多少") is None
 
 
+def test_an_entry_in_force_changes_nothing_when_it_is_tried(services, browser):
+    client, other = browser("甲编辑"), browser("乙编辑")
+    for place in range(4):
+        names = "\n".join(f"{place}号{name}几点开门" for name in ("图书馆", "公园", "泳池", "球场"))
+        step(other, write(client, id=f"open-{place}", variants=names, answer="九点"), "approve")
+    answers = CuratedAnswers(services.sessions, services.encoder, Lexicon(), services.clock)
+    services.knowledge = Answers(Base({}), answers, [])
+    page = client.post("/knowledge/entries/open-0/try", data={"text": "0号公园是几点开门的呢"}).text
+    assert page.count("九点") >= 3
+    assert "两边相同" in page
+
+
 def test_without_a_knowledge_base_the_page_says_so(browser):
     client = browser("甲编辑")
     assert "知识库没有加载" in client.get(write(client)).text
