@@ -38,7 +38,8 @@ class Answer(ServiceAction):
                 say_outside(dispatcher, self.services, location)
                 return []
             self.services.note_unanswered(text, reply.kind)
-        dispatcher.utter_message(json_message=reply.to_json())
+        # The channel keeps the chance for reviewers and shows it to nobody else.
+        dispatcher.utter_message(json_message=reply.to_json() | {"chance": reply.chance})
         beside = None if tracker.get_slot("petition_key") else matter_beside(text)
         if beside:
             words = texts()["matter_beside"].format(matter=beside)
@@ -66,7 +67,7 @@ class Repeat(ServiceAction):
         # A number and code are shown once; whoever asks again has the transcript.
         last = next((message for message in reversed(said) if message["kind"] != "ticket"), None)
         if last:
-            dispatcher.utter_message(json_message=last)
+            dispatcher.utter_message(json_message={name: value for name, value in last.items() if name != "chance"})
         else:
             say(dispatcher, "clarify", texts()["again"])
         return []

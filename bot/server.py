@@ -46,6 +46,30 @@ def check_action_results_quickly() -> None:
     RemoteAction._validate_action_result = validate
 
 
+def tell_what_was_understood() -> None:
+    """Have each reply begin with the intent of the message that it answers, and how sure Rasa is of it.
+
+    Rasa's REST channel gives away the replies alone, and its HTTP API, which knows the rest, stays closed.
+    """
+    from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
+    from rasa.core.processor import MessageProcessor
+    from rasa.shared.core.trackers import DialogueStateTracker
+
+    log_message = MessageProcessor.log_message
+
+    async def log_and_tell(
+        self: MessageProcessor, message: UserMessage, should_save_tracker: bool = True
+    ) -> DialogueStateTracker:
+        tracker = await log_message(self, message, should_save_tracker)
+        if isinstance(message.output_channel, CollectingOutputChannel) and tracker.latest_message:
+            intent = tracker.latest_message.intent
+            told = {"intent": intent.get("name"), "confidence": float(intent.get("confidence") or 0.0)}
+            message.output_channel.messages.append({"recipient_id": message.sender_id, "understood": told})
+        return tracker
+
+    MessageProcessor.log_message = log_and_tell
+
+
 def main() -> None:
     """Load the model and serve until told to stop."""
     arguments = parse_arguments()
@@ -61,6 +85,7 @@ def main() -> None:
     # Below warning level Rasa writes residents' words into its log.
     configure_structlog(logging.WARNING)
     check_action_results_quickly()
+    tell_what_was_understood()
     serve_application(
         model_path=str(arguments.model),
         interface="127.0.0.1",

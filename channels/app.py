@@ -21,6 +21,7 @@ from channels.metrics import Metrics
 from channels.open311 import open311_router
 from channels.page import page_router
 from channels.rasa import RasaClient
+from channels.rating import rating_router
 from channels.render import Pages
 from channels.services import Services
 from channels.wechat.route import wechat_router
@@ -72,6 +73,7 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     app.include_router(assist_router(services))
     app.include_router(open311_router(services))
     app.include_router(page_router(services, chat, rasa, pages))
+    app.include_router(rating_router(services, chat, pages))
     app.include_router(form_router(services, chat, pages))
     app.include_router(wechat_router(services, chat, metrics))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")

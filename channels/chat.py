@@ -18,11 +18,12 @@ from channels import store
 from channels.errors import ChannelError
 from channels.locks import ConversationLocks
 from channels.metrics import Metrics
-from channels.rasa import RasaClient, RasaError, command
+from channels.rasa import RasaClient, RasaError, Said, command
 from channels.sanitise import strip_hidden
 from channels.services import Danger, Services
 from channels.texts import load_texts, say
 from channels.tokens import Tokens
+from channels.turns import note_understood
 from knowledge import refusal
 from knowledge.lock import unproved_in
 from web.limits import RateLimit
@@ -201,9 +202,10 @@ class Chat:
                 received = await run_in_threadpool(self._receive, conversation, text, message_id)
                 messages = self.fresh.get(conversation, received.number) or list(received.replies)
                 if not messages:
-                    messages = await self._answer(conversation, text, danger)
+                    said = await self._answer(conversation, text, danger)
+                    messages = said.messages
                     self.fresh.put(conversation, received.number, messages)
-                    await run_in_threadpool(self._record, conversation, received.number, messages)
+                    await run_in_threadpool(self._record, conversation, received.number, said)
                 _settle(answered, messages)
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller who waits must hear of it
                 _settle(answered, error)
@@ -211,15 +213,16 @@ class Chat:
             if danger is not None and not received.replies:
                 await self._forward(conversation, text, danger)
 
-    async def _answer(self, conversation: str, text: str, danger: Danger | None) -> list[dict[str, Any]]:
+    async def _answer(self, conversation: str, text: str, danger: Danger | None) -> Said:
         if danger is not None:
-            return [danger_message(danger)]
+            return Said([danger_message(danger)])
         try:
-            return [self._locked(message, text) for message in await self._rasa.say(conversation, text)]
+            said = await self._rasa.say(conversation, text)
         except RasaError as error:
             logger.warning("understanding_down conversation=%s reason=%s", conversation, error.reason)
             form = self._services.settings.public_url + "/petition"
             raise ChannelError("understanding_down", form=form) from error
+        return Said([self._locked(message, text) for message in said.messages], said.understood)
 
     def _locked(self, message: dict[str, Any], text: str) -> dict[str, Any]:
         """The message, or an honest refusal when it holds a figure that nothing proves."""
@@ -244,9 +247,10 @@ class Chat:
             session.commit()
             return received
 
-    def _record(self, conversation: str, answers: int, messages: list[dict[str, Any]]) -> None:
+    def _record(self, conversation: str, answers: int, said: Said) -> None:
         with self._services.sessions() as session:
-            store.record_replies(session, conversation, answers, messages, now=self._services.clock())
+            store.record_replies(session, conversation, answers, said.messages, now=self._services.clock())
+            note_understood(session, conversation, answers, said)
             session.commit()
 
 

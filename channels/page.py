@@ -27,6 +27,8 @@ class Turn:
 
     text: str
     replies: list[dict[str, Any]]
+    message_id: str | None = None
+    rating: str | None = None
 
 
 def turns_of(services: Services, chat: Chat, conversation: str | None) -> list[Turn]:
@@ -38,7 +40,7 @@ def turns_of(services: Services, chat: Chat, conversation: str | None) -> list[T
     turns: dict[int, Turn] = {}
     for row in rows:
         if row.kind == store.RESIDENT:
-            turns[row.number] = Turn(row.payload["text"], [])
+            turns[row.number] = Turn(row.payload["text"], [], row.message_id, row.rating)
         elif row.answers in turns:
             turns[row.answers].replies.append(row.payload)
     for number, turn in turns.items():
@@ -95,7 +97,8 @@ def page_router(services: Services, chat: Chat, rasa: RasaClient, pages: Pages) 
             return await show(request, typed=typed, message_id=message_id, error=error)
         response: Response
         if is_script:
-            response = JSONResponse({"html": pages.fragment("replies.html", {"replies": replies, "is_last": True})})
+            context = {"replies": replies, "is_last": True, "message_id": message_id}
+            response = JSONResponse({"html": pages.fragment("replies.html", context)})
         else:
             response = RedirectResponse("/#latest", 303)
         set_cookie(response, request, COOKIE, chat.tokens.sign(conversation), hours=hours)

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -45,6 +46,45 @@ class RasaError(Exception):
         self.retryable = retryable
 
 
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What Rasa made of a message.
+
+    Attributes:
+        intent: Its intent; None when Rasa did not say.
+        confidence: How sure Rasa was, 0 to 1.
+        chance: The knowledge base's chance that its answer is the right one, 0 to 1; None when it was not asked.
+    """
+
+    intent: str | None = None
+    confidence: float | None = None
+    chance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the assistant replied, and what it had understood."""
+
+    messages: list[dict[str, Any]]
+    understood: Understood = Understood()
+
+
+def understood_of(items: Sequence[object]) -> Understood:
+    """What the items of a reply tell of the message that they answer; nothing where they are of no known shape."""
+    rows = [item for item in items if isinstance(item, Mapping)]
+    told: Mapping[str, object] = next(
+        (row["understood"] for row in rows if isinstance(row.get("understood"), Mapping)), {}
+    )
+    intent, confidence = told.get("intent"), _share(told.get("confidence"))
+    customs = [row["custom"] for row in rows if isinstance(row.get("custom"), Mapping)]
+    chance = next((share for custom in customs if (share := _share(custom.get("chance"))) is not None), None)
+    return Understood(intent[:60] if isinstance(intent, str) else None, confidence, chance)
+
+
+def _share(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
+
+
 def command(intent: str, **entities: str) -> str:
     """An internal command in Rasa's own syntax; only this module makes one.
 
@@ -63,7 +103,8 @@ def contract_message(item: object) -> dict[str, Any] | None:
     kind, text = custom.get("kind"), custom.get("text")
     if not (isinstance(kind, str) and kind in KINDS and isinstance(text, str) and text.strip()):
         return None
-    message = {**custom}
+    # The chance is for reviewers, not for residents.
+    message = {name: value for name, value in custom.items() if name != "chance"}
     for name, fields in LISTS.items():
         values = message.get(name)
         message[name] = [value for value in values if _has(value, fields)] if isinstance(values, list) else []
@@ -82,7 +123,7 @@ def contract_messages(items: Sequence[object], sender: str) -> list[dict[str, An
     Raises:
         RasaError: the reply is empty: Rasa answers so when an action failed.
     """
-    messages = [contract_message(item) for item in items]
+    messages = [contract_message(item) for item in items if not (isinstance(item, Mapping) and "understood" in item)]
     known = [message for message in messages if message is not None]
     if len(known) < len(messages):
         logger.error("unknown_reply_shape conversation=%s items=%d", sender, len(messages) - len(known))
@@ -110,13 +151,14 @@ class RasaClient:
         self._seconds = seconds
         self.why_not_ready: str | None = "starting"
 
-    async def say(self, sender: str, text: str) -> list[dict[str, Any]]:
+    async def say(self, sender: str, text: str) -> Said:
         """What the assistant replies to typed text, which is made harmless first.
 
         Raises:
             RasaError: no usable answer.
         """
-        return contract_messages(await self._post(sender, neutralise(text)), sender)
+        items = await self._post(sender, neutralise(text))
+        return Said(contract_messages(items, sender), understood_of(items))
 
     async def tell(self, sender: str, internal_command: str) -> None:
         """Let Rasa know something; its reply is dropped.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from channels.services import Jurisdiction, Phone
 from channels.store import QUERY_CODE
 from channels.texts import load_texts, say
+from channels.turns import RATED_KINDS
 from petitions import state_label
 from web.templates import Templates
 
@@ -67,6 +68,11 @@ def due_words(due: Mapping[str, str]) -> str:
     )
 
 
+def is_rated(replies: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether residents are asked what they think of these replies."""
+    return any(reply["kind"] in RATED_KINDS for reply in replies)
+
+
 def phones_in(text: str, phones: Mapping[str, Phone]) -> list[Phone]:
     """The known phones whose numbers a text names, in its order."""
     places = {phone.number: (_number_pattern(phone.number).search(text), phone) for phone in phones.values()}
@@ -91,6 +97,7 @@ class Pages:
             "title": say("page.title", name=jurisdiction.name),
             "place_name": jurisdiction.name,
             "state_label": state_label,
+            "is_rated": is_rated,
             "phones_in": partial(phones_in, phones=jurisdiction.phones),
             "emergency_phones": [
                 jurisdiction.phones[key] for key in texts["emergency_phones"] if key in jurisdiction.phones

@@ -39,6 +39,30 @@ class ChatMessage(Base):
     message_id: Mapped[str | None] = mapped_column(String(64))
     answers: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Of the resident's own: what was understood, what speaks against it, what the resident thinks of the answer, and
+    # whether somebody has to look at it (`wanted`) or has (`done`).
+    intent: Mapped[str | None] = mapped_column(String(60))
+    confidence: Mapped[float | None]
+    chance: Mapped[float | None]
+    doubt: Mapped[str | None] = mapped_column(String(12))
+    rating: Mapped[str | None] = mapped_column(String(12))
+    rated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    review: Mapped[str | None] = mapped_column(String(8), index=True)
+
+
+class TurnLabel(Base):
+    """What a person found when they looked at a message: its words are masked, so that it may be kept and read."""
+
+    __tablename__ = "turn_label"
+
+    message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    text: Mapped[str] = mapped_column(String(400))
+    intent: Mapped[str | None] = mapped_column(String(60))
+    confidence: Mapped[float | None]
+    verdict: Mapped[str] = mapped_column(String(12))
+    right_intent: Mapped[str | None] = mapped_column(String(60))
+    by: Mapped[str] = mapped_column(String(100))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +171,11 @@ def record_replies(
 
 
 def forget(session: Session, conversations: Sequence[str]) -> None:
-    """Delete the transcripts of these conversations."""
+    """Delete the transcripts of these conversations, and what was said about them."""
     begin_writing(session)
-    session.execute(delete(ChatMessage).where(ChatMessage.conversation.in_(conversations)))
+    mine = ChatMessage.conversation.in_(conversations)
+    session.execute(delete(TurnLabel).where(TurnLabel.message_id.in_(select(ChatMessage.id).where(mine))))
+    session.execute(delete(ChatMessage).where(mine))
 
 
 def transcript(session: Session, conversation: str, *, limit: int = 200) -> list[ChatMessage]:

@@ -14,6 +14,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from desk.audits import audit_router
+from desk.curating import entries_router, entry_router, status_of
+from desk.documents import documents_router
 from desk.entry import Detour
 from desk.errors import DeskError
 from desk.exports import exports_router
@@ -27,7 +29,10 @@ from desk.relations import relations_router
 from desk.reports import Reports, reports_router
 from desk.services import Services
 from desk.tickets import tickets_router
+from desk.turns import turns_router
+from desk.unanswered import work_router
 from desk.vendor import vendor_router
+from knowledge import KnowledgeError
 from petitions import PetitionError
 from web.errors import WebError, http_code
 from web.guard import Guard
@@ -65,6 +70,11 @@ def create_app(services: Services, oidc_transport: httpx.BaseTransport | None = 
         queue_router(services, pages),
         tickets_router(services, pages),
         relations_router(services, pages),
+        work_router(services, pages),
+        entries_router(services, pages),
+        entry_router(services, pages),
+        turns_router(services, pages),
+        documents_router(services, pages),
         people_router(services, pages),
         reports_router(services, pages, reports),
         exports_router(services, reports),
@@ -97,11 +107,22 @@ def create_app(services: Services, oidc_transport: httpx.BaseTransport | None = 
     async def on_petition_error(request: Request, error: PetitionError) -> Response:
         return refuse(request, said_by_petitions(error))
 
+    @app.exception_handler(KnowledgeError)
+    async def on_knowledge_error(request: Request, error: KnowledgeError) -> Response:
+        return refuse(request, said_by_knowledge(error))
+
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> Response:
         return refuse(request, DeskError(http_code(error.status_code)))
 
     return app
+
+
+def said_by_knowledge(error: KnowledgeError) -> WebError:
+    """A refusal of the knowledge base as one of the desk."""
+    refusal = DeskError("refused", sentence=str(error))
+    refusal.code, refusal.status = error.code, status_of(error)
+    return refusal
 
 
 def said_by_petitions(error: PetitionError) -> WebError:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy.orm import Session
 
 if TYPE_CHECKING:
+    from knowledge.build import DocumentRow, Problem
+    from knowledge.serving import Answers
+    from knowledge.worklist import WorkList
     from language.vectors import Encoder
     from petitions import Actor, Keyring, Route
 
@@ -92,6 +95,63 @@ class AssistantShare(Protocol):
         """How many replies of each kind of the contract were given."""
 
 
+class Turn(Protocol):
+    """A message of a resident that waits for a look, masked."""
+
+    @property
+    def id(self) -> int:
+        """Of the message."""
+
+    @property
+    def text(self) -> str:
+        """What the resident said."""
+
+    @property
+    def replies(self) -> Sequence[str]:
+        """What the assistant said."""
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+
+    @property
+    def intent(self) -> str | None:
+        """What was understood."""
+
+    @property
+    def confidence(self) -> float | None:
+        """How surely, 0 to 1."""
+
+    @property
+    def doubt(self) -> str | None:
+        """Why it may have been wrong."""
+
+    @property
+    def rating(self) -> str | None:
+        """What the resident thinks of the answer."""
+
+
+class Label(Protocol):
+    """What somebody found when they looked at a turn."""
+
+    text: Any
+
+
+class Turns(Protocol):
+    """The turns of the transcript that wait for a look."""
+
+    def waiting_count(self, session: Session) -> int:
+        """How many there are."""
+
+    def waiting_turns(self, session: Session, *, before: int | None = None, limit: int = ...) -> Sequence[Turn]:
+        """A page of them, newest first."""
+
+    def label_turn(
+        self, session: Session, turn_id: int, verdict: str, by: str, *, intent: str | None = None, now: datetime
+    ) -> Label | None:
+        """Keep what somebody found, once; None when nothing of that id waits."""
+
+
 class Services(Protocol):
     """All that the application is given when it is created."""
 
@@ -136,3 +196,24 @@ class Services(Protocol):
 
     def holds_demo(self) -> bool:
         """Whether the database holds a demonstration."""
+
+    @property
+    def knowledge(self) -> Answers | None:
+        """What answers residents; None when it could not be loaded."""
+
+    @property
+    def work_list(self) -> WorkList:
+        """The open questions in groups."""
+
+    @property
+    def turns(self) -> Turns:
+        """The turns to review."""
+
+    def documents(self) -> Sequence[DocumentRow]:
+        """Every document, with what the base in use holds of it."""
+
+    def builds(self) -> tuple[str, str]:
+        """The number of the build in use, and of the one before."""
+
+    def document_problems(self) -> tuple[int, Sequence[Problem]]:
+        """How many facts have been built, and what does not hold against the documents."""

@@ -56,6 +56,15 @@ def read_sources(folder: Path | None = None, added: Path | None = None) -> list[
     return documents
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A document, and how many sentences and facts of it are in the base."""
+
+    document: Document
+    sentences: int
+    facts: int
+
+
 def build(
     folder: Path,
     documents: Sequence[Document],
@@ -141,6 +150,14 @@ def problems(documents: Iterable[Document], index: Index) -> Iterator[Problem]:
     for document in by_id.values():
         for figure, start in loose_figures(document, facts_of(index, document.id)):
             yield Problem(f"{document.id}:{start}: {figure}", is_fatal=not document.added_at)
+
+
+def document_rows(documents: Iterable[Document], index: Index) -> Iterator[DocumentRow]:
+    """What the base holds of each document."""
+    for document in documents:
+        sentences = {clause.sentence_start for clause in index.clauses if clause.document == document.id}
+        facts = len(facts_of(index, document.id))
+        yield DocumentRow(document, len(sentences), facts)
 
 
 def facts_of(index: Index, document: str) -> list[Fact]:

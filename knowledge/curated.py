@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -27,8 +27,8 @@ VARIANT_LIMIT_CHARACTERS = 100
 EXPIRING_DAYS = 30
 ZONE = ZoneInfo("Asia/Shanghai")
 
-State = Literal["draft", "live", "early", "expired", "retired"]
-Step = Literal["written", "approved", "retired", "reverted"]
+State = Literal["draft", "returned", "live", "early", "expired", "retired"]
+Step = Literal["written", "returned", "approved", "retired", "reverted"]
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 # Longest text of each field.
@@ -57,6 +57,7 @@ class CuratedEntry(Base):
     written_by: Mapped[str] = mapped_column(String(100))
     approved_by: Mapped[str | None] = mapped_column(String(100))
     approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    returned_reason: Mapped[str | None] = mapped_column(Text)
     retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     hits: Mapped[int] = mapped_column(default=0)
     last_hit_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -69,7 +70,7 @@ class CuratedEntry(Base):
         if self.retired_at:
             return "retired"
         if not self.approved_at:
-            return "draft"
+            return "draft" if self.returned_reason is None else "returned"
         if self.is_over(today):
             return "expired"
         return "live" if self.valid_from <= today else "early"
@@ -100,6 +101,18 @@ class CuratedVersion(Base):
     step: Mapped[str] = mapped_column(String(20))
     by: Mapped[str] = mapped_column(String(100))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+    reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Fault(NamedTuple):
+    """What is wrong with a field of an entry."""
+
+    entry: str
+    field: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return str(texts()["problem"].format(entry=self.entry, field=self.field, sentence=self.sentence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +178,53 @@ def import_entries(session: Session, rows: Sequence[Any], now: datetime) -> Impo
     return Imported(added, changed, len(drafts) - added - changed)
 
 
+def write_entry(session: Session, row: Mapping[str, Any], now: datetime, *, version: int | None) -> CuratedEntry:
+    """Take in one entry as a draft, as somebody has typed it.
+
+    Args:
+        session: Open transaction.
+        row: As in a file.
+        now: Aware.
+        version: What the person had read of it; None for a new one.
+
+    Raises:
+        KnowledgeError: Something is wrong, there is one of that id already, or it was changed since it was read.
+    """
+    entry_id = str(row.get("id") or "")
+    if version is None and session.get(CuratedEntry, entry_id) is not None:
+        raise KnowledgeError("entry_taken", id=entry_id)
+    if version is not None:
+        _check_version(find_entry(session, entry_id), version)
+    import_entries(session, [row], now)
+    return find_entry(session, entry_id)
+
+
+def send_back(
+    session: Session, entry_id: str, by: str, reason: str, now: datetime, *, version: int | None = None
+) -> CuratedEntry:
+    """Return a draft to whoever wrote it; it cannot be approved until it is changed.
+
+    Args:
+        session: Open transaction.
+        entry_id: Of a draft.
+        by: Who returns it.
+        reason: What has to be changed.
+        now: Aware.
+        version: What the person has read; None for whatever it is.
+
+    Raises:
+        KnowledgeError: It is no draft, no reason is given, or it was changed since they read it.
+    """
+    entry = find_entry(session, entry_id)
+    _check_version(entry, version)
+    _check_state(entry, "draft", now)
+    if not reason.strip():
+        raise KnowledgeError("reasonless")
+    entry.returned_reason = reason.strip()
+    _keep(session, entry, "returned", by, now)
+    return entry
+
+
 def approve(session: Session, entry_id: str, by: str, now: datetime, *, version: int | None = None) -> CuratedEntry:
     """Put a draft into service.
 
@@ -179,10 +239,8 @@ def approve(session: Session, entry_id: str, by: str, now: datetime, *, version:
         KnowledgeError: It is no draft, is their own, or was changed since they read it.
     """
     entry = find_entry(session, entry_id)
-    if version is not None and entry.version != version:
-        raise KnowledgeError("entry_changed", id=entry_id)
-    if (state := entry.state(today_of(now))) != "draft":
-        raise KnowledgeError("entry_state", id=entry_id, state=texts()["states"][state])
+    _check_version(entry, version)
+    _check_state(entry, "draft", now)
     if normalise(by) == normalise(entry.written_by):
         raise KnowledgeError("entry_own", id=entry_id, by=by)
     entry.approved_by, entry.approved_at = by.strip(), now
@@ -190,13 +248,14 @@ def approve(session: Session, entry_id: str, by: str, now: datetime, *, version:
     return entry
 
 
-def retire(session: Session, entry_id: str, by: str, now: datetime) -> CuratedEntry:
+def retire(session: Session, entry_id: str, by: str, now: datetime, *, version: int | None = None) -> CuratedEntry:
     """Take an entry out of service for good, until it is reverted or imported with a change.
 
     Raises:
-        KnowledgeError: It is retired already.
+        KnowledgeError: It is retired already, or was changed since the person read the given version.
     """
     entry = find_entry(session, entry_id)
+    _check_version(entry, version)
     if entry.retired_at:
         raise KnowledgeError("entry_state", id=entry_id, state=texts()["states"]["retired"])
     entry.retired_at = now
@@ -204,13 +263,17 @@ def retire(session: Session, entry_id: str, by: str, now: datetime) -> CuratedEn
     return entry
 
 
-def revert(session: Session, entry_id: str, version: int, by: str, now: datetime) -> CuratedEntry:
+def revert(
+    session: Session, entry_id: str, version: int, by: str, now: datetime, *, seen: int | None = None
+) -> CuratedEntry:
     """Make an older version the newest, as a draft of who does it.
 
     Raises:
-        KnowledgeError: There is no such version, or a variant of it belongs to another entry by now.
+        KnowledgeError: There is no such version, a variant of it belongs to another entry by now, or the entry was
+            changed since the person read the version `seen`.
     """
     entry = find_entry(session, entry_id)
+    _check_version(entry, seen)
     old = session.get(CuratedVersion, (entry_id, version))
     if old is None:
         raise KnowledgeError("entry_version", id=entry_id, version=version)
@@ -258,7 +321,12 @@ def served_entries(session: Session, today: date) -> list[Entry]:
         )
         .order_by(CuratedEntry.id)
     )
-    return [Entry(row.id, row.version, tuple(row.variants), row.answer, row.source) for row in rows]
+    return [served(row) for row in rows]
+
+
+def served(entry: CuratedEntry) -> Entry:
+    """What residents would get of an entry."""
+    return Entry(entry.id, entry.version, tuple(entry.variants), entry.answer, entry.source)
 
 
 def stamp(session: Session) -> tuple[int, int]:
@@ -289,7 +357,17 @@ def texts() -> dict[str, Any]:
 def _rewrite(entry: CuratedEntry, draft: Mapping[str, Any]) -> None:
     for field in (*_CONTENT, "written_by"):
         setattr(entry, field, draft[field])
-    entry.approved_by = entry.approved_at = entry.retired_at = None
+    entry.approved_by = entry.approved_at = entry.retired_at = entry.returned_reason = None
+
+
+def _check_version(entry: CuratedEntry, version: int | None) -> None:
+    if version is not None and entry.version != version:
+        raise KnowledgeError("entry_changed", id=entry.id)
+
+
+def _check_state(entry: CuratedEntry, wanted: State, now: datetime) -> None:
+    if (state := entry.state(today_of(now))) != wanted:
+        raise KnowledgeError("entry_state", id=entry.id, state=texts()["states"][state])
 
 
 def _keep(session: Session, entry: CuratedEntry, step: Step, by: str, now: datetime) -> None:
@@ -309,7 +387,15 @@ def _keep(session: Session, entry: CuratedEntry, step: Step, by: str, now: datet
         field: value.isoformat() if isinstance(value, date) else value for field, value in entry.content().items()
     }
     session.add(
-        CuratedVersion(entry_id=entry_id, version=entry.version, content=content, step=step, by=by.strip(), at=now)
+        CuratedVersion(
+            entry_id=entry_id,
+            version=entry.version,
+            content=content,
+            step=step,
+            by=by.strip(),
+            at=now,
+            reason=entry.returned_reason if step == "returned" else None,
+        )
     )
     session.flush()
 
@@ -333,16 +419,16 @@ def _date(value: object) -> date | None:
         return None
 
 
-def _invalid(problems: Sequence[str]) -> KnowledgeError:
-    return KnowledgeError("entries_invalid", count=len(problems), problems=texts()["problem_joint"].join(problems))
+def _invalid(faults: Sequence[Fault]) -> KnowledgeError:
+    problems = texts()["problem_joint"].join(map(str, faults))
+    return KnowledgeError("entries_invalid", count=len(faults), problems=problems, faults=tuple(faults))
 
 
-def _problem(entry: str, field: str, code: str, **fields: object) -> str:
-    sentence = texts()["problems"][code].format(**fields)
-    return str(texts()["problem"].format(entry=entry, field=field, sentence=sentence))
+def _problem(entry: str, field: str, code: str, **fields: object) -> Fault:
+    return Fault(entry, field, texts()["problems"][code].format(**fields))
 
 
-def _problems(rows: Sequence[Any]) -> Iterator[str]:
+def _problems(rows: Sequence[Any]) -> Iterator[Fault]:
     """What is wrong in the rows themselves."""
     seen: set[str] = set()
     for number, row in enumerate(rows, start=1):
@@ -363,7 +449,7 @@ def _problems(rows: Sequence[Any]) -> Iterator[str]:
         yield from _variant_problems(name, row.get("variants"))
 
 
-def _field_problems(name: str, row: Mapping[str, Any]) -> Iterator[str]:
+def _field_problems(name: str, row: Mapping[str, Any]) -> Iterator[Fault]:
     for field, limit in _TEXTS.items():
         text = str(row.get(field) or "").strip()
         if not text and field not in _OPTIONAL:
@@ -384,7 +470,7 @@ def _field_problems(name: str, row: Mapping[str, Any]) -> Iterator[str]:
         yield _problem(name, "source", "figures", figures=" ".join(loose))
 
 
-def _variant_problems(name: str, variants: object) -> Iterator[str]:
+def _variant_problems(name: str, variants: object) -> Iterator[Fault]:
     if not isinstance(variants, list):
         yield _problem(name, "variants", "not_list" if variants else "missing")
         return
@@ -398,7 +484,7 @@ def _variant_problems(name: str, variants: object) -> Iterator[str]:
             yield _problem(name, "variants", "repeated", variant=variant)
 
 
-def _duplicates(session: Session, drafts: Sequence[Mapping[str, Any]], today: date) -> Iterator[str]:
+def _duplicates(session: Session, drafts: Sequence[Mapping[str, Any]], today: date) -> Iterator[Fault]:
     """Variants that belong to another entry, of the drafts themselves or of the table, that is not over."""
     replaced = {draft["id"] for draft in drafts}
     owners: dict[str, str] = {}

@@ -17,6 +17,7 @@ from knowledge.answer import Context, KnowledgeBase, Reply, reply_texts
 from knowledge.curated import count_hit, served_entries, stamp, texts, today_of
 from knowledge.matching import CuratedMatcher, Entry
 from knowledge.question import Lexicon
+from knowledge.replacing import Replaced, replaced_answers
 from language.normalise import normalise
 from language.vectors import Encoder
 
@@ -44,15 +45,26 @@ class CuratedAnswers:
     def answer(self, text: str) -> Reply | None:
         """The answer; None when no entry answers, or the database cannot say which are in force."""
         try:
-            matcher = self.refresh()
+            entry = _found(self.refresh(), text)
         except SQLAlchemyError as error:
             logger.error("curated_not_read error=%s", type(error).__name__)
             return None
-        match = matcher.find(text)
-        if match is None:
+        if entry is None:
             return None
-        self._count(match.entry_id)
-        return _reply(matcher.entries[match.entry_id])
+        self._count(entry.id)
+        return _reply(entry)
+
+    def with_draft(self, draft: Entry) -> CuratedMatcher:
+        """The matcher as it would be with one more entry, or with another version of one; nothing is kept of it.
+
+        Raises:
+            SQLAlchemyError: The database cannot be read.
+        """
+        matcher = self.refresh()
+        others = [entry for entry in matcher.entries.values() if entry.id != draft.id]
+        # In the order in which they are served: it decides between two that fit equally well.
+        entries = sorted([*others, draft], key=lambda entry: entry.id)
+        return CuratedMatcher(entries, self._encoder, self._lexicon, matcher.vectors)
 
     def refresh(self) -> CuratedMatcher:
         """The matcher of the entries in force; made anew when one cheap query tells of a change, or the day is another.
@@ -94,7 +106,28 @@ class Answers:
             text: One message, possibly with several questions.
             context: Of the reply before in the same conversation.
         """
-        reply = self._curated.answer(text) or self.base.answer(text, context)
+        return self._helped(text, self._curated.answer(text) or self.base.answer(text, context))
+
+    def preview(self, text: str, draft: Entry | None = None) -> Reply:
+        """What a resident would get, with a draft in force or as things are; no hit is counted.
+
+        Raises:
+            SQLAlchemyError: The database cannot be read.
+        """
+        matcher = self._curated.with_draft(draft) if draft else self._curated.refresh()
+        entry = _found(matcher, text)
+        return self._helped(text, _reply(entry) if entry else self.base.answer(text))
+
+    def replaced_by(self, draft: Entry) -> list[Replaced]:
+        """Answers of the documents that residents would no longer get with a draft in force.
+
+        Raises:
+            SQLAlchemyError: The database cannot be read.
+        """
+        return replaced_answers(self.base, self._curated.with_draft(draft), draft)
+
+    def _helped(self, text: str, reply: Reply) -> Reply:
+        """The reply, with the number that may help where it is no answer."""
         if reply.kind != "no_answer":
             return reply
         plain = normalise(text)
@@ -103,6 +136,11 @@ class Answers:
             return reply
         help_ = reply_texts()["phone"].format(name=phone.name, number=phone.number)
         return replace(reply, text=f"{reply.text}\n{help_}")
+
+
+def _found(matcher: CuratedMatcher, text: str) -> Entry | None:
+    match = matcher.find(text)
+    return matcher.entries[match.entry_id] if match else None
 
 
 def _reply(entry: Entry) -> Reply:

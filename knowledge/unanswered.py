@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
-from sqlalchemy import CursorResult, ForeignKey, String, Text, delete, select, update
+from sqlalchemy import CursorResult, ForeignKey, String, Text, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -161,6 +161,25 @@ def group_unanswered(
             groups.append([i])
     work = [_work([rows[i] for i in group]) for group in groups]
     return sorted(work, key=lambda one: (-one.asks, one.id))
+
+
+def stamp_unanswered(session: Session) -> tuple[int, int, int, str]:
+    """What differs whenever the open questions or their counts have changed."""
+    one = UnansweredQuestion
+    count, ids, asks, last = session.execute(
+        select(func.count(), func.sum(one.id), func.sum(one.asks), func.max(one.last_asked_at)).where(
+            one.state == "open"
+        )
+    ).one()
+    return int(count), int(ids or 0), int(asks or 0), str(last)
+
+
+def find_questions(session: Session, ids: Iterable[int]) -> Sequence[UnansweredQuestion]:
+    """The questions of these ids that are open, most asked first."""
+    one = UnansweredQuestion
+    return session.scalars(
+        select(one).where(one.id.in_(list(ids)), one.state == "open").order_by(one.asks.desc(), one.id)
+    ).all()
 
 
 def dismiss(session: Session, ids: Iterable[int], by: str, reason: str, now: datetime) -> None:

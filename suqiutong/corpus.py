@@ -15,7 +15,7 @@ import numpy as np
 from knowledge import KnowledgeBase, KnowledgeError, train
 from knowledge.answer import ACCEPT
 from knowledge.base import Index, asked_words
-from knowledge.build import Problem, build, fact_rows, facts_of, problems, read_sources
+from knowledge.build import DocumentRow, Problem, build, document_rows, fact_rows, facts_of, problems, read_sources
 from knowledge.builds import SOURCES, Builds
 from knowledge.convert import convert
 from knowledge.document import Document
@@ -105,12 +105,21 @@ def roll_back(services: Services, report: Report) -> None:
 
 def list_documents(services: Services) -> Iterator[tuple[str, str, int, int, str, str]]:
     """Every document: id, years, sentences and facts in the base, since when, title."""
-    index = _index(services)
-    for document in read_sources(added=services.settings.sources_folder):
-        sentences = {clause.sentence_start for clause in index.clauses if clause.document == document.id}
-        since = (document.added_at[:10] if sentences else "not built yet") if document.added_at else "shipped"
-        facts = len(facts_of(index, document.id))
-        yield document.id, ",".join(document.years), len(sentences), facts, since, document.title
+    for row in documents_in_use(services):
+        one = row.document
+        since = (one.added_at[:10] if row.sentences else "not built yet") if one.added_at else "shipped"
+        yield one.id, ",".join(one.years), row.sentences, row.facts, since, one.title
+
+
+def documents_in_use(services: Services) -> list[DocumentRow]:
+    """Every document, with what the base in use holds of it."""
+    return list(document_rows(read_sources(added=services.settings.sources_folder), _index(services)))
+
+
+def builds_of(services: Services) -> tuple[str, str]:
+    """The number of the build in use, and of the one before; empty where there is none."""
+    builds = Builds(services.settings.knowledge_folder)
+    return (builds.current.name if builds.current else "", builds.before.name if builds.before else "")
 
 
 def show_knowledge(services: Services) -> Iterator[dict[str, Any]]:

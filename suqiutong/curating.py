@@ -1,4 +1,4 @@
-"""Commands of the editors: curated entries, and the questions that found no answer."""
+"""Commands of the editors: curated entries, questions that found no answer, labels of reviewed turns."""
 
 # ruff: noqa: PLC0415 - what is slow to import is imported by the command that needs it
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 faq = typer.Typer(no_args_is_help=True)
 unanswered = typer.Typer(no_args_is_help=True)
+review = typer.Typer(no_args_is_help=True)
 
 EntryArgument = Annotated[str, typer.Argument(help="Id of the entry.")]
 WorkArgument = Annotated[int, typer.Argument(help="Number in `unanswered list`; its whole group is meant.")]
@@ -34,9 +35,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 def add_to(commands: typer.Typer) -> None:
-    """Add both groups of commands."""
+    """Add the groups of commands."""
     commands.add_typer(faq, name="faq", help="Manage the curated questions and answers.")
     commands.add_typer(unanswered, name="unanswered", help="Work through questions that found no answer.")
+    commands.add_typer(review, name="review", help="Use what reviewers found at the desk.")
 
 
 @faq.command("import")
@@ -90,6 +92,17 @@ def show_entry(entry_id: EntryArgument) -> None:
             for one in curated.history(session, entry_id)
         ]
         _print_json(_row(entry, curated.today_of(now)) | {"versions": versions})
+
+
+@faq.command("return")
+def return_entry(
+    entry_id: EntryArgument, by: ByOption, reason: Annotated[str, typer.Option("--reason", help="What to change.")]
+) -> None:
+    """Return a draft to whoever wrote it."""
+    from knowledge import curated
+
+    with transaction(read_settings()) as (session, now):
+        curated.send_back(session, entry_id, by, reason, now)
 
 
 @faq.command("approve")
@@ -170,6 +183,15 @@ def purge() -> None:
     with transaction(read_settings()) as (session, now):
         gone = purge_unanswered(session, now - RETENTION)
     typer.echo(f"deleted {gone}")
+
+
+@review.command("export")
+def export_review() -> None:
+    """Write what reviewers found as training examples, for a person to look through and merge into data/nlu."""
+    from channels.turns import training_examples
+
+    with transaction(read_settings()) as (session, _now):
+        typer.echo(training_examples(session), nl=False)
 
 
 def _work(session: Session, since: datetime | None = None) -> list[Work]:

@@ -56,7 +56,8 @@ def recompute(services: Services) -> int:
 
 
 def clean(services: Services) -> int:
-    """Delete what is kept longer than it may be: questions, personal data, delivered messages; how much."""
+    """Delete what is kept longer than it may be: questions, labels, personal data, delivered messages; how much."""
+    from channels.turns import LABEL_RETENTION, purge_labels
     from channels.wechat.rules import own_rules as wechat_rules
     from channels.wechat.store import purge as purge_wechat
     from knowledge.unanswered import RETENTION, purge_unanswered
@@ -64,7 +65,7 @@ def clean(services: Services) -> int:
 
     now = services.clock()
     with services.writing() as session:
-        done = purge_unanswered(session, now - RETENTION)
+        done = purge_unanswered(session, now - RETENTION) + purge_labels(session, now - LABEL_RETENTION)
     with services.writing() as session:
         done += purge_outbox(session, now=now)
     with services.writing() as session:

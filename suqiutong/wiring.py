@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 
     from channels.store import AssistantShare
     from channels.wechat.account import Account
+    from desk.services import Turns
     from jurisdiction import Jurisdiction
     from knowledge import KnowledgeBase
+    from knowledge.build import DocumentRow, Problem
     from knowledge.serving import Answers
+    from knowledge.worklist import WorkList
     from language.danger import Danger
     from language.vectors import SentenceEncoder
     from petitions import Actor
@@ -102,6 +105,39 @@ class Services:
                 record_unanswered(session, text, kind=kind, channel="chat", now=self.clock())
         except SQLAlchemyError as error:
             logger.error("unanswered_not_kept error=%s", type(error).__name__)
+
+    @cached_property
+    def work_list(self) -> WorkList:
+        """The open questions in groups."""
+        from knowledge.question import Lexicon
+        from knowledge.worklist import WorkList
+
+        return WorkList(self.sessions, lambda: self.encoder, Lexicon(self.jurisdiction.place_names))
+
+    @property
+    def turns(self) -> Turns:
+        """The turns of the transcript that wait for a look."""
+        from channels import turns
+
+        return turns
+
+    def documents(self) -> list[DocumentRow]:
+        """Every document, with what the base in use holds of it."""
+        from suqiutong import corpus
+
+        return corpus.documents_in_use(self)
+
+    def builds(self) -> tuple[str, str]:
+        """The number of the build in use, and of the one before."""
+        from suqiutong import corpus
+
+        return corpus.builds_of(self)
+
+    def document_problems(self) -> tuple[int, list[Problem]]:
+        """How many facts have been built, and what does not hold against the documents."""
+        from suqiutong import corpus
+
+        return corpus.check_knowledge(self)
 
     def _knowledge_mark(self) -> tuple[int, int] | None:
         """What changes with every build."""

@@ -129,6 +129,27 @@ form.addEventListener("submit", (event) => {
   say(choice ?? text.value, choice === null);
 });
 
+// The page's own buttons under an answer; an error leaves them as they are, to be pressed again.
+log.addEventListener("submit", async (event) => {
+  if (!event.target.matches(".rating")) return;
+  event.preventDefault();
+  const old = event.target;
+  const fields = new URLSearchParams({ message_id: old.elements.message_id.value, rating: event.submitter.value });
+  try {
+    const response = await fetch(old.action, { method: "POST", body: fields, headers: { Accept: "application/json" } });
+    const body = await response.json();
+    if (!response.ok) throw Object.assign(new Error(body.error.code), { sentence: body.error.message });
+    const parsed = document.createElement("template");
+    parsed.innerHTML = body.html;
+    const fresh = parsed.content.firstElementChild;
+    old.replaceWith(fresh);
+    fresh.querySelector('[aria-pressed="true"]').focus({ preventScroll: true });
+    status.textContent = fresh.querySelector("span").textContent;
+  } catch (error) {
+    showError(error.sentence ?? words.network, false);
+  }
+});
+
 text.addEventListener("keydown", (event) => {
   // Enter chooses a candidate while composing; Safari ends the composition first and tells it by the key code.
   if (event.isComposing || event.keyCode === 229) return;

@@ -119,7 +119,7 @@ def test_pages_are_accessible(open_page, site, options):
 
 
 def test_the_page_of_people_is_accessible(open_page, site):  # noqa: ARG001
-    page = open_page("/", **PHONE)
+    page = open_page("/people", **PHONE)
     log_in(page, "王管理")
     page.wait_for_selector("ul.people")
     page.get_by_text("调整 张三").click()

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.unit.channels.fakes import CODE
@@ -14,6 +15,7 @@ QUESTION = "去年办了几场招聘会？"
 SELECTORS_OF_TEXT = [
     *("body", ".brand small", "nav a", ".plain", ".welcome > p", ".privacy", ".action", ".buttons button"),
     *(".said p", ".reply p", ".facts dt", ".facts strong", ".facts small", "mark", "figcaption", "summary"),
+    *(".rating span", ".rating button"),
     *(".rows dt", ".code p", ".danger p", ".danger h2", ".danger .call"),
 ]
 # Relative luminance and contrast of two colours. Source: WCAG 2.2, 1.4.3.
@@ -50,6 +52,26 @@ def test_a_cited_answer_unfolds(open_page):
     expect(quote.locator("mark")).to_have_text(["23", "8,412"])
     expect(page.locator("figcaption")).to_have_text("年度工作报告 · 三、民生保障")
     expect(page.locator(".facts")).to_contain_text("23 场")
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_an_answer_is_rated_and_the_rating_changed(open_page, has_script):
+    page = open_page(**PHONE, java_script_enabled=has_script)
+    say(page, QUESTION)
+    yes, no = page.get_by_role("button", name="有帮助"), page.get_by_role("button", name="没帮助")
+    for pressed, other in ((no, yes), (yes, no)):
+        pressed.click()
+        expect(pressed).to_have_attribute("aria-pressed", "true")
+        expect(other).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".rating")).to_contain_text("谢谢您的评价")
+    say(page, "你好")
+    expect(page.get_by_text("收到：你好")).to_be_visible()
+    expect(page.locator(".rating")).to_have_count(1)
+    if has_script:
+        assert Axe().run(page).violations_count == 0
+    page.reload()
+    expect(yes).to_have_attribute("aria-pressed", "true")
+    assert has_no_sideways_scroll(page)
 
 
 def test_pressing_a_button_sends_it_once_and_removes_the_choices(open_page, site):

@@ -625,4 +625,53 @@ def test_the_client_reads_a_reply_over_http():
             await raw.is_done.wait()
             return messages
 
-    assert asyncio.run(scenario())[0]["text"] == "您好"
+    assert asyncio.run(scenario()).messages[0]["text"] == "您好"
+
+
+def test_a_program_rates_an_answer_by_its_own_id():
+    async def scenario(client, _rasa):
+        session = (await chat(client, "去年办了几场招聘会？", message_id="one")).json()["session"]
+        wanted = {"session": session, "message_id": "one", "rating": "unhelpful"}
+        answer = await client.post("/api/chat/rating", json=wanted)
+        wrong = [{"rating": "great"}, {"message_id": "two"}, {"session": "forged"}, {"message_id": 5}]
+        refused = [(await client.post("/api/chat/rating", json=wanted | change)).status_code for change in wrong]
+        return answer.json(), refused
+
+    services = FakeServices()
+    assert run(scenario, services=services) == ({"rating": "unhelpful"}, [400, 404, 404, 400])
+    with services.sessions() as session:
+        assert session.scalars(select(ChatMessage.rating).where(ChatMessage.rating.is_not(None))).all() == ["unhelpful"]
+
+
+def test_a_resident_rates_on_the_page_without_script():
+    async def scenario(client, _rasa):
+        await client.post("/", data={"text": "去年办了几场招聘会？", "message_id": "one"}, headers=SAME_SITE)
+        await client.post("/", data={"text": "你好", "message_id": "two"}, headers=SAME_SITE)
+        page = (await client.get("/")).text
+        assert page.count('class="rating"') == 1
+        fields = {"message_id": "one", "rating": "helpful"}
+        foreign = await client.post("/rating", data=fields, headers={"Sec-Fetch-Site": "cross-site"})
+        answer = await client.post("/rating", data=fields, headers=SAME_SITE)
+        scripted = await client.post("/rating", data=fields, headers=SAME_SITE | JSON)
+        return foreign.status_code, answer.headers["Location"], (await client.get("/")).text, scripted.json()["html"]
+
+    status, place, page, part = run(scenario)
+    assert (status, place) == (403, "/#rate-one")
+    pressed = '<button name="rating" value="helpful" aria-pressed="true">有帮助</button>'
+    assert pressed in page
+    assert pressed in part
+
+
+def test_what_was_understood_is_kept_and_told_to_nobody():
+    rasa = FakeRasa()
+    rasa.replies["公园几点开门"] = [ANSWER | {"chance": 0.41}]
+    rasa.understood = {"intent": "ask_knowledge", "confidence": 0.93}
+
+    async def scenario(client, _rasa):
+        return (await chat(client, "公园几点开门")).json()["messages"]
+
+    services = FakeServices()
+    assert run(scenario, services=services, rasa=rasa) == [ANSWER]
+    with services.sessions() as session:
+        row = session.scalars(select(ChatMessage).where(ChatMessage.kind == "resident")).one()
+        assert (row.intent, row.confidence, row.chance, row.review) == ("ask_knowledge", 0.93, 0.41, "wanted")

@@ -87,3 +87,12 @@ def test_questions_without_an_answer_are_worked_through(command, tmp_path):
     (line,) = command("unanswered", "list", "--limit", "1", "--since", f"{now:%Y-%m-%d}").stdout.splitlines()
     assert line.startswith("4\t1\t")
     assert line.endswith("\t办社保卡要带什么材料")
+
+
+def test_a_draft_is_returned_and_what_reviewers_found_is_exported(command):
+    assert command("faq", "import", str(STARTER)).returncode == 0
+    assert command("faq", "return", "gas-phone", "--by", "乙", "--reason", "请写明时间").returncode == 0
+    assert {row["id"]: row["state"] for row in listed(command, "faq")}["gas-phone"] == "returned"
+    refused = command("faq", "approve", "gas-phone", "--by", "乙")
+    assert (refused.returncode, "已退回" in refused.stderr) == (1, True)
+    assert yaml.safe_load(command("review", "export").stdout) == {"version": "3.1", "nlu": []}

@@ -166,6 +166,7 @@ class FakeRasa:
     def __init__(self) -> None:
         self.replies: dict[str, list[dict[str, Any]]] = dict(REPLIES)
         self.received: list[tuple[str, str]] = []
+        self.understood: dict[str, Any] | None = None
         self.is_down = False
         self.pause_seconds = 0.0
         self.at_once = 0
@@ -183,7 +184,9 @@ class FakeRasa:
         self.received.append((body["sender"], body["message"]))
         default = [{"kind": "smalltalk", "text": f"收到：{body['message']}"}]
         items = self.replies.get(body["message"], default)
-        return httpx.Response(200, json=[{"recipient_id": body["sender"], "custom": item} for item in items])
+        told = [{"recipient_id": body["sender"], "understood": self.understood}] if self.understood else []
+        said = [{"recipient_id": body["sender"], "custom": item} for item in items]
+        return httpx.Response(200, json=told + said)
 
     @property
     def messages(self) -> list[str]:

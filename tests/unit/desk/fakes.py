@@ -9,11 +9,15 @@ import httpx
 import numpy as np
 from sqlalchemy.orm import sessionmaker
 
+from channels import turns
 from channels.store import AssistantShare
 from desk.accounts import Role, add_staff, find_staff, set_password
 from desk.sessions import open_session
+from knowledge.question import Lexicon
+from knowledge.worklist import WorkList
 from petitions import Route
 from tests.integration.cases import KEYRING, route
+from tests.unit.knowledge.conftest import SameEncoder
 
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 PASSWORD = "一个足够长的好密码"
@@ -64,6 +68,22 @@ class FakeDesk:
     alike: list[dict[str, Any]] = field(default_factory=list)
     share: AssistantShare = field(default_factory=lambda: AssistantShare(0, 0, 0, {}))
     is_demo: bool = False
+    knowledge: Any = None
+    turns: Any = turns
+    rows: list[Any] = field(default_factory=list)
+    problems: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.work_list = WorkList(self.sessions, SameEncoder, Lexicon())
+
+    def documents(self) -> list[Any]:
+        return self.rows
+
+    def builds(self) -> tuple[str, str]:
+        return ("7", "6") if self.rows else ("", "")
+
+    def document_problems(self) -> tuple[int, list[Any]]:
+        return len(self.rows), self.problems
 
     def clock(self) -> datetime:
         return self.now
