@@ -41,7 +41,7 @@ class CuratedAnswers:
         self._lock = Lock()
         self._matcher: tuple[object, CuratedMatcher] | None = None
 
-    def answer(self, text: str) -> Reply | None:
+    def answer(self, text: str, *, is_counted: bool = True) -> Reply | None:
         """The answer; None when no entry answers, or the database cannot say which are in force."""
         try:
             matcher = self.refresh()
@@ -51,7 +51,8 @@ class CuratedAnswers:
         match = matcher.find(text)
         if match is None:
             return None
-        self._count(match.entry_id)
+        if is_counted:
+            self._count(match.entry_id)
         return _reply(matcher.entries[match.entry_id])
 
     def refresh(self) -> CuratedMatcher:
@@ -87,14 +88,15 @@ class Answers:
         self._curated = curated
         self._phones = [phone for phone in phones if phone.topics]
 
-    def answer(self, text: str, context: Context | None = None) -> Reply:
+    def answer(self, text: str, context: Context | None = None, *, is_counted: bool = True) -> Reply:
         """What is known of `text`; whatever is not, with the number that may help.
 
         Args:
             text: One message, possibly with several questions.
             context: Of the reply before in the same conversation.
+            is_counted: Whether a curated entry that answers counts a hit; words still being typed are no question.
         """
-        reply = self._curated.answer(text) or self.base.answer(text, context)
+        reply = self._curated.answer(text, is_counted=is_counted) or self.base.answer(text, context)
         if reply.kind != "no_answer":
             return reply
         plain = normalise(text)
