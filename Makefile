@@ -31,6 +31,10 @@ bench: setup ## Measure the answer times of the running product.
 bench-answers: setup ## Measure answers: quality, each step switched off, time (docs/benchmarks.md).
 	@.venv/bin/python -m bench.answers.measure
 
+.PHONY: bench-desk
+bench-desk: setup ## Measure how fast the assist page is while operators type (docs/benchmarks.md).
+	@.venv/bin/python -m bench.desk.assist
+
 .PHONY: bench-understanding
 bench-understanding: setup ## Compare intent classifiers on the training data (docs/understanding.md).
 	@scripts/bench_understanding.sh

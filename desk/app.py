@@ -12,8 +12,10 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from desk.assist import assist_router
 from desk.entry import Detour
 from desk.errors import DeskError
+from desk.hotline import hotline_router
 from desk.live import Live, live_router
 from desk.login import account_router, login_router
 from desk.pages import Pages
@@ -55,6 +57,8 @@ def create_app(services: Services) -> FastAPI:
         queue_router(services, pages),
         tickets_router(services, pages),
         people_router(services, pages),
+        assist_router(services, pages),
+        hotline_router(services, pages),
         live_router(live),
         vendor_router(),
     )

@@ -56,12 +56,15 @@ def recompute(services: Services) -> int:
 
 def clean(services: Services) -> int:
     """Delete what is kept longer than it may be: questions, personal data, delivered messages; how much."""
+    from desk import choices, drafts
     from knowledge.unanswered import RETENTION, purge_unanswered
     from petitions.privacy import purge
 
     now = services.clock()
     with services.writing() as session:
         done = purge_unanswered(session, now - RETENTION)
+        done += choices.purge_choices(session, now - choices.RETENTION)
+        done += drafts.drop_old_calls(session, now=now)
     with services.writing() as session:
         done += purge_outbox(session, now=now)
     while True:

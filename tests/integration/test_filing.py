@@ -14,6 +14,8 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from channels.store import ChatMessage
 from desk.accounts import Staff
+from desk.choices import AssistChoice
+from desk.drafts import AssistDraft
 from jurisdiction import load_jurisdiction
 from knowledge.unanswered import UnansweredQuestion
 from petitions.errors import PetitionError
@@ -33,7 +35,7 @@ DRAFT = Draft(
     matter="楼下垃圾三天没人清", place="碧眼社区", community="碧眼", name="陈", phone="13800138000", is_confirmed=True
 )
 # Models of the other packages, whose tables the same migrations make.
-OTHERS = (ChatMessage, Staff, UnansweredQuestion)
+OTHERS = (ChatMessage, Staff, UnansweredQuestion, AssistDraft, AssistChoice)
 OWN_TABLES = {
     "petitioner",
     "personal",

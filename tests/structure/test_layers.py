@@ -37,7 +37,7 @@ IS_ALIVE = "SELECT 1"
 FILES = [path.relative_to(ROOT) for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
 # Where the queries of the transcript, of the accounts and of who works on what live.
 WITH_SQL = {Path("channels/store.py"), Path("desk/accounts.py"), Path("desk/sessions.py"), Path("desk/presence.py")}
-WITH_SQL |= {Path("desk/queue.py"), Path("desk/live.py")}
+WITH_SQL |= {Path("desk/queue.py"), Path("desk/live.py"), Path("desk/drafts.py"), Path("desk/choices.py")}
 DOORS = ("actions", "channels", "desk", "web")
 WITHOUT_SQL = [path for path in FILES if path.parts[0] in DOORS and path not in WITH_SQL]
 
