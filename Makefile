@@ -35,6 +35,10 @@ bench-answers: setup ## Measure answers: quality, each step switched off, time (
 bench-petitions: setup ## Measure the case work beside plain SQLAlchemy and in large queues (docs/benchmarks.md; half an hour).
 	@.venv/bin/python -m bench.petitions.measure
 
+.PHONY: bench-desk
+bench-desk: setup ## Measure how fast the assist page is while operators type (docs/benchmarks.md).
+	@.venv/bin/python -m bench.desk.assist
+
 .PHONY: bench-understanding
 bench-understanding: setup ## Compare intent classifiers on the training data (docs/understanding.md).
 	@scripts/bench_understanding.sh

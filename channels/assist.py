@@ -25,21 +25,12 @@ def assist_router(services: Services) -> APIRouter:
         if not is_bearer or await run_in_threadpool(services.check_token, token.strip(), "operator") is None:
             raise ChannelError("unauthorized")
         text = text_of(await read_json(request))
-        return JSONResponse(await run_in_threadpool(assist, services, text))
+        return JSONResponse(await run_in_threadpool(_found, services, text))
 
     return router
 
 
-def assist(services: Services, text: str) -> dict[str, Any]:
-    """The reply of the contract.
-
-    Raises:
-        ChannelError: there is no knowledge base.
-    """
+def _found(services: Services, text: str) -> dict[str, Any]:
     if services.knowledge is None:
         raise ChannelError("knowledge_down")
-    reply = services.knowledge.answer(text, None).to_json()
-    answers = []
-    if reply["kind"] == "answer":
-        answers = [{"text": reply["text"], "score": reply.get("score", 1.0), "citations": reply["citations"]}]
-    return {"answers": answers, "route": services.triage(text).to_json(), "similar": services.similar(text)}
+    return services.assist(text).to_json()

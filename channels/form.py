@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,13 +17,13 @@ from channels.sanitise import strip_hidden
 from channels.services import Services
 from channels.texts import say
 from channels.tokens import Tokens
+from language.personal import dialled, is_phone
 from web.errors import WebError
 from web.requests import address_of, field, read_form
 
 FORM_HOURS = 24
 MATTER_LEAST = 4
 LIMITS = {"matter": TEXT_LIMIT, "place": 200, "occurred": 100, "name": 40, "phone": 30}
-PHONE = re.compile(r"(?:\+?86)?(?:1[3-9]\d{9}|0\d{9,11})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class Entry:
         if not self.is_anonymous:
             if not self.name:
                 problems["name"] = say("form.errors.name_empty")
-            if not PHONE.fullmatch(dialled(self.phone)):
+            if not is_phone(self.phone):
                 problems["phone"] = say("form.errors.phone_wrong")
         return problems
 
@@ -68,11 +66,6 @@ class Entry:
         if self.is_anonymous:
             return replace(self, name="", phone="")
         return replace(self, phone=dialled(self.phone))
-
-
-def dialled(phone: str) -> str:
-    """A phone number without the spaces and dashes people write, in half-width digits."""
-    return re.sub(r"[\s()-]", "", unicodedata.normalize("NFKC", phone))
 
 
 def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:

@@ -27,9 +27,9 @@ from lxml import etree
 from starlette.concurrency import run_in_threadpool
 
 from channels.chat import TEXT_LIMIT
-from channels.form import PHONE, dialled
 from channels.sanitise import strip_hidden
 from channels.services import Services
+from language.personal import dialled, is_phone
 from petitions import Draft, PetitionError, Route, file_petition, state_label
 from petitions.clocks import SHANGHAI
 from petitions.filed import expected_at, last_changes, list_filed
@@ -249,7 +249,7 @@ def filing_of(given: Mapping[str, str]) -> Filing:
         matter = offer()["attachment"].format(text=matter, url=url)
     name = given.get("last_name", "") + given.get("first_name", "")
     phone = dialled(given["phone"]) if given.get("phone") else None
-    if phone and not PHONE.fullmatch(phone):
+    if phone and not is_phone(phone):
         raise Open311Error(400, "phone")
     draft = Draft(
         matter=matter,

@@ -19,18 +19,12 @@ from channels.store import QUERY_CODE
 from channels.texts import load_texts, say
 from channels.turns import RATED_KINDS
 from petitions import state_label
+from web.markup import rich
 from web.templates import Templates
 
-_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
 _FIGURE = re.compile(r"\d(?:[\d,，.]*\d)?")
 _HERE = ZoneInfo("Asia/Shanghai")
 LARGE_COOKIE = "large_text"
-
-
-def rich(text: str) -> Markup:
-    """Text with `**bold**` and line breaks; everything else stays what was typed."""
-    bold = _BOLD.sub(r"<strong>\1</strong>", str(escape(text)))
-    return Markup(bold.replace("\n", "<br>"))  # noqa: S704 - escaped on the line above
 
 
 def marked(quote: str, message: Mapping[str, Any]) -> Markup:

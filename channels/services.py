@@ -62,10 +62,10 @@ class Danger(Protocol):
 
 
 class Reply(Protocol):
-    """What the knowledge base says."""
+    """What the knowledge base says, or what an operator is shown."""
 
     def to_json(self) -> dict[str, Any]:
-        """A message of the contract."""
+        """An object of the contract."""
 
 
 class Knowledge(Protocol):
@@ -146,8 +146,8 @@ class Services(Protocol):
     def find_danger(self, text: str) -> Danger | None:
         """The danger that the text reports."""
 
-    def similar(self, text: str) -> list[dict[str, Any]]:
-        """Petitions like this one: `number`, `title`, `score`, `state`."""
+    def assist(self, text: str) -> Reply:
+        """What an operator is shown for a caller's words so far."""
 
     def check_token(self, token: str, role: str) -> str | None:
         """Name of the holder when the token is valid for the role."""

@@ -13,12 +13,14 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from desk.assist import assist_router
 from desk.audits import audit_router
 from desk.curating import entries_router, entry_router, status_of
 from desk.documents import documents_router
 from desk.entry import Detour
 from desk.errors import DeskError
 from desk.exports import exports_router
+from desk.hotline import hotline_router
 from desk.lists import queue_router
 from desk.live import Live, live_router
 from desk.login import account_router, login_router, oidc_router
@@ -79,6 +81,8 @@ def create_app(services: Services, oidc_transport: httpx.BaseTransport | None = 
         reports_router(services, pages, reports),
         exports_router(services, reports),
         audit_router(services, pages),
+        assist_router(services, pages),
+        hotline_router(services, pages),
         live_router(live),
         vendor_router(),
     )

@@ -14,7 +14,7 @@ from desk.entry import Entry, Person
 from desk.pages import Pages
 from desk.services import Services
 from desk.texts import TEXTS
-from petitions.filing import state_label
+from petitions.filing import staff_label
 from petitions.lifecycle import own_lifecycle
 
 AUDIT = Entry((Role.ADMIN,), menu="audit")
@@ -62,7 +62,7 @@ def _shown(name: str, value: object) -> str:
     kind = {"role": "roles", "before_role": "roles", "overdue": "clocks"}.get(name)
     words: Mapping[str, str] = TEXTS.all[kind] if kind else {}
     return (
-        state_label(str(value))
+        staff_label(str(value))
         if name == "state" and str(value) in own_lifecycle().states
         else words.get(str(value), str(value))
     )

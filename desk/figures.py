@@ -17,7 +17,7 @@ from desk.services import AssistantShare
 from desk.texts import TEXTS, say
 from petitions import Actor
 from petitions.export import label
-from petitions.filing import state_label
+from petitions.filing import staff_label
 from petitions.rates import Rates, Share, rates
 from petitions.selection import ANY, NONE, Selection
 from petitions.statistics import (
@@ -263,7 +263,7 @@ class _Maker:
 
     def states(self) -> Table:
         found = self._by("state")
-        rows = tuple((Cell(state_label(str(one.group["state"]))), *self._count(one, found)) for one in found)
+        rows = tuple((Cell(staff_label(str(one.group["state"]))), *self._count(one, found)) for one in found)
         return Table("states", _counted_heads("state"), rows, "bars")
 
     def categories(self) -> Table:

@@ -18,6 +18,7 @@ from desk.texts import TEXTS, say
 from desk.vendor import vendor_address
 from petitions.clocks import SHANGHAI
 from petitions.filing import staff_label
+from web.markup import rich
 from web.templates import Templates
 
 
@@ -56,7 +57,7 @@ class Pages:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._templates = Templates(Path(__file__).with_name("templates"))
-        self._templates.filters |= {"local_time": local_time}
+        self._templates.filters |= {"local_time": local_time, "rich": rich}
         self._templates.globals |= {
             "texts": TEXTS.all,
             "say": say,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from knowledge.serving import Answers
     from knowledge.worklist import WorkList
     from language.vectors import Encoder
-    from petitions import Actor, Keyring, Route
+    from petitions import Actor, Draft, Keyring, Route
 
 
 class DeskSettings(Protocol):
@@ -56,6 +56,18 @@ class Office(Protocol):
         """Its name."""
 
 
+class Phone(Protocol):
+    """A phone number that may be shown."""
+
+    @property
+    def name(self) -> str:
+        """Who answers."""
+
+    @property
+    def number(self) -> str:
+        """The number to dial."""
+
+
 class Jurisdiction(Protocol):
     """The local facts that the desk shows."""
 
@@ -66,6 +78,58 @@ class Jurisdiction(Protocol):
     @property
     def offices(self) -> Sequence[Office]:
         """The offices of the subdistrict."""
+
+    @property
+    def phones(self) -> Mapping[str, Phone]:
+        """Phones by their key."""
+
+    @property
+    def communities(self) -> Sequence[str]:
+        """The communities of the subdistrict."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The classes of demand."""
+
+    @property
+    def accusation(self) -> str:
+        """The class of demand that the accused never see."""
+
+
+class Danger(Protocol):
+    """A danger found in a text."""
+
+    @property
+    def kind(self) -> str:
+        """`emergency` or `crisis`."""
+
+    @property
+    def advice(self) -> str:
+        """What to do at once, in Chinese."""
+
+    @property
+    def phones(self) -> Sequence[str]:
+        """Numbers to call."""
+
+
+class Assistance(Protocol):
+    """What is found for a caller's words so far."""
+
+    @property
+    def reply(self) -> Mapping[str, Any] | None:
+        """A message of the contract; None when there is none in time."""
+
+    @property
+    def route(self) -> Route:
+        """Where it would go."""
+
+    @property
+    def similar(self) -> Sequence[dict[str, Any]] | None:
+        """Petitions like it that the actor may see; None when they could not be looked for in time."""
+
+    @property
+    def danger(self) -> Danger | None:
+        """What threatens somebody."""
 
 
 class Sessions(Protocol):
@@ -181,6 +245,15 @@ class Services(Protocol):
 
     def clock(self) -> datetime:
         """Now, aware."""
+
+    def assist(self, text: str, actor: Actor) -> Assistance:
+        """What is found for a caller's words so far; files nothing."""
+
+    def find_danger(self, text: str) -> Danger | None:
+        """The danger that the text reports."""
+
+    def read_draft(self, text: str) -> Draft:
+        """The draft of a petition that a caller's words make."""
 
     def similar(self, text: str, actor: Actor) -> Sequence[dict[str, Any]]:
         """Petitions like this one that the actor may see: `number`, `title`, `score`, `state`."""

@@ -286,6 +286,16 @@ class Jurisdiction(_Strict):
         return next(s.communities for s in self.subdistricts if s.name == self.name)
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of demand, accusations last."""
+        return (*(rule.name for rule in self.routing.classes), self.routing.accusation)
+
+    @property
+    def accusation(self) -> str:
+        """The class of demand that the accused never see."""
+        return self.routing.accusation
+
+    @property
     def place_names(self) -> frozenset[str]:
         """Names of places that are not this subdistrict or its district as a whole."""
         return self._gazetteer.narrow_names

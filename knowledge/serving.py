@@ -42,7 +42,7 @@ class CuratedAnswers:
         self._lock = Lock()
         self._matcher: tuple[object, CuratedMatcher] | None = None
 
-    def answer(self, text: str) -> Reply | None:
+    def answer(self, text: str, *, is_counted: bool = True) -> Reply | None:
         """The answer; None when no entry answers, or the database cannot say which are in force."""
         try:
             entry = _found(self.refresh(), text)
@@ -51,7 +51,8 @@ class CuratedAnswers:
             return None
         if entry is None:
             return None
-        self._count(entry.id)
+        if is_counted:
+            self._count(entry.id)
         return _reply(entry)
 
     def with_draft(self, draft: Entry) -> CuratedMatcher:
@@ -99,14 +100,15 @@ class Answers:
         self._curated = curated
         self._phones = [phone for phone in phones if phone.topics]
 
-    def answer(self, text: str, context: Context | None = None) -> Reply:
+    def answer(self, text: str, context: Context | None = None, *, is_counted: bool = True) -> Reply:
         """What is known of `text`; whatever is not, with the number that may help.
 
         Args:
             text: One message, possibly with several questions.
             context: Of the reply before in the same conversation.
+            is_counted: Whether a curated entry that answers counts a hit; words still being typed are no question.
         """
-        return self._helped(text, self._curated.answer(text) or self.base.answer(text, context))
+        return self._helped(text, self._curated.answer(text, is_counted=is_counted) or self.base.answer(text, context))
 
     def preview(self, text: str, draft: Entry | None = None) -> Reply:
         """What a resident would get, with a draft in force or as things are; no hit is counted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -100,6 +101,9 @@ _MASKED: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
 )
 
+# A number that somebody leaves so that they can be called.
+_DIALLED = re.compile(r"(?:\+?86)?(?:1[3-9]\d{9}|0\d{9,11})")
+
 Kind = Literal["phone", "name", "id_number"]
 
 
@@ -143,6 +147,16 @@ def find_personal(text: str) -> list[Personal]:
             if all(end <= other.start or start >= other.end for other in found):
                 found.append(Personal(kind, text[start:end], start, end))
     return sorted(found, key=lambda personal: personal.start)
+
+
+def dialled(phone: str) -> str:
+    """A phone number without the spaces and dashes people write, in half-width digits."""
+    return re.sub(r"[\s()-]", "", unicodedata.normalize("NFKC", phone))
+
+
+def is_phone(phone: str) -> bool:
+    """Whether somebody can be called there: a mobile number, or one with its area code."""
+    return _DIALLED.fullmatch(dialled(phone)) is not None
 
 
 def mask_personal(text: str) -> str:

@@ -1,9 +1,10 @@
 """Petitions: how one is read from messages, routed, filed and found again, and handled to its end."""
 
 from petitions.cases import Outcome, act, allowed_actions
+from petitions.correcting import correct
 from petitions.errors import PetitionError
 from petitions.filing import Filed, file_petition, find_own_ticket, find_ticket, staff_label, state_label, ticket_of
-from petitions.intake import Draft, next_matter, next_slot, read_message
+from petitions.intake import Draft, next_matter, next_slot, open_slots, read_message
 from petitions.log import PETITIONER, SYSTEM, Actor, replay, seal, verify
 from petitions.model import Petition
 from petitions.numbers import Reference, parse_reference
@@ -32,6 +33,7 @@ __all__ = [
     "Rules",
     "act",
     "allowed_actions",
+    "correct",
     "file_petition",
     "find_own_ticket",
     "find_repeat",
@@ -39,6 +41,7 @@ __all__ = [
     "matter_beside",
     "next_matter",
     "next_slot",
+    "open_slots",
     "own_rules",
     "parse_reference",
     "part_question",

@@ -81,8 +81,13 @@ def next_slot(draft: Draft, route: Route) -> str | None:
         draft: What is known.
         route: Says whether the time matters, whether the community decides, whether a legal path comes first.
     """
+    return next((_SLOT + slot for slot in open_slots(draft, route)), None)
+
+
+def open_slots(draft: Draft, route: Route) -> list[str]:
+    """All that is still to ask, in order: `matter`, `legal_seen`, `place`, `occurred`, `contact`, `confirmed`."""
     is_place_open = draft.place is None or (draft.community is None and route.is_community_asked)
-    open_slots = {
+    slots = {
         "matter": draft.matter is None,
         "apart": bool(draft.matters),
         "legal_seen": route.legal_path is not None and not draft.legal_seen,
@@ -91,7 +96,7 @@ def next_slot(draft: Draft, route: Route) -> str | None:
         "contact": not (draft.name or draft.phone or draft.is_anonymous),
         "confirmed": not draft.is_confirmed,
     }
-    return next((_SLOT + slot for slot, is_open in open_slots.items() if is_open), None)
+    return [slot for slot, is_open in slots.items() if is_open]
 
 
 def read_message(draft: Draft, text: str, requested: str | None, jurisdiction: Jurisdiction) -> Draft:

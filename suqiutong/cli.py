@@ -15,7 +15,7 @@ import typer
 
 from desk import accounts, sessions
 from desk.accounts import Role
-from suqiutong import casework, curating, database, processes, protecting, reporting, sending, showing, wechat
+from suqiutong import calls, casework, curating, database, processes, protecting, reporting, sending, showing, wechat
 from suqiutong.doctor import examine
 from suqiutong.errors import CommandError
 from suqiutong.settings import read_settings, settings_table
@@ -41,6 +41,7 @@ curating.add_to(commands)
 commands.add_typer(casework.petitions, name="petitions", help="Handle petitions, their clocks and their log.")
 reporting.add_to(casework.petitions)
 commands.command("demo")(showing.demo)
+commands.add_typer(calls.assist, name="assist", help="Handle what operators made of the proposals they were shown.")
 commands.add_typer(protecting.privacy, name="privacy", help="Handle personal data and their keys.")
 commands.add_typer(sending.outbox, name="outbox", help="Handle messages that wait to be delivered.")
 commands.add_typer(wechat.wechat, name="wechat", help="Set the WeChat menu; simulate WeChat.")

@@ -60,12 +60,15 @@ def clean(services: Services) -> int:
     from channels.turns import LABEL_RETENTION, purge_labels
     from channels.wechat.rules import own_rules as wechat_rules
     from channels.wechat.store import purge as purge_wechat
+    from desk import choices, drafts
     from knowledge.unanswered import RETENTION, purge_unanswered
     from petitions.privacy import purge
 
     now = services.clock()
     with services.writing() as session:
         done = purge_unanswered(session, now - RETENTION) + purge_labels(session, now - LABEL_RETENTION)
+        done += choices.purge_choices(session, now - choices.RETENTION)
+        done += drafts.drop_old_calls(session, now=now)
     with services.writing() as session:
         done += purge_outbox(session, now=now)
     with services.writing() as session:

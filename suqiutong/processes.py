@@ -79,6 +79,9 @@ def run_desk(services: Services) -> None:
     from desk.app import create_app
 
     start_logging(services.settings)
+    prepare(services)
+    services.assist(WARM_UP)
+    services.read_draft(WARM_UP)
     settings = services.settings
     _serve(create_app(services), settings.desk_host, settings.desk_port, is_behind_proxy=settings.desk_behind_proxy)
 

@@ -47,7 +47,7 @@ def export(
 
     services = Services(read_settings())
     selection = Selection(since.date(), until.date())
-    with said_in_words(), services.sessions() as session, _whole_file(output) as file:
+    with said_in_words(), services.sessions() as session, whole_file(output) as file:
         rows = petition_rows(session, Actor(name, role, unit), selection, services.keyring, now=services.clock())
         if format_ is Format.CSV:
             file.writelines(as_csv(rows))
@@ -69,7 +69,7 @@ def report(
 
 
 @contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A new file, which is there only when all of it was written."""
     with path.open("xb") as file:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
     from knowledge.worklist import WorkList
     from language.danger import Danger
     from language.vectors import SentenceEncoder
-    from petitions import Actor
+    from petitions import Actor, Draft
     from petitions.privacy import Keyring
     from petitions.triage import Route
+    from suqiutong.assisting import Assistance
 
 logger = logging.getLogger(__name__)
 
@@ -256,6 +258,23 @@ class Services:
         from language.danger import is_harmless
 
         return is_harmless(text, self.jurisdiction)
+
+    @cached_property
+    def _assisting(self) -> ThreadPoolExecutor:
+        """The threads in which slow parts run while a caller waits: a few, so that nothing piles up on the cores."""
+        return ThreadPoolExecutor(max_workers=8, thread_name_prefix="assist")
+
+    def assist(self, text: str, actor: Actor | None = None) -> Assistance:
+        """What an operator is shown for a caller's words so far."""
+        from suqiutong.assisting import assist
+
+        return assist(self, self._assisting, text, actor)
+
+    def read_draft(self, text: str) -> Draft:
+        """The draft of a petition that a caller's words make."""
+        from petitions import Draft, read_message
+
+        return read_message(Draft(), text, None, self.jurisdiction)
 
     def similar(self, text: str, actor: Actor | None = None) -> list[dict[str, Any]]:
         """Petitions like this one that the actor may see; without one, those that everybody may."""

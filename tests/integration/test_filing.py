@@ -15,6 +15,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from channels.store import ChatMessage
 from channels.wechat.store import WeChatInbox, WeChatOutgoing, WeChatPerson, WeChatToken
 from desk.accounts import Staff
+from desk.choices import AssistChoice
+from desk.drafts import AssistDraft
 from jurisdiction import load_jurisdiction
 from knowledge.unanswered import UnansweredQuestion
 from petitions.errors import PetitionError
@@ -34,7 +36,8 @@ DRAFT = Draft(
     matter="楼下垃圾三天没人清", place="碧眼社区", community="碧眼", name="陈", phone="13800138000", is_confirmed=True
 )
 # Models of the other packages, whose tables the same migrations make.
-OTHERS = (ChatMessage, Staff, UnansweredQuestion, WeChatPerson, WeChatInbox, WeChatOutgoing, WeChatToken)
+OTHERS = (ChatMessage, Staff, UnansweredQuestion, AssistDraft, AssistChoice)
+OTHERS += (WeChatPerson, WeChatInbox, WeChatOutgoing, WeChatToken)
 OWN_TABLES = {
     "petitioner",
     "personal",

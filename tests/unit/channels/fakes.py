@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,9 @@ from sqlalchemy.pool import StaticPool
 from channels import store  # noqa: F401 - its table belongs to the schema
 from petitions import Keyring
 from storage import Base
+from suqiutong.assisting import assist
 
+THREADS = ThreadPoolExecutor(2)
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 OPERATOR_TOKEN = "operator-token"
 KEYRING = Keyring("k1", {"k1": b"1" * 32})
@@ -119,7 +122,7 @@ class FakeJson:
 
 
 class FakeKnowledge:
-    def answer(self, text: str, context: None) -> FakeJson:  # noqa: ARG002
+    def answer(self, text: str, context: None, *, is_counted: bool = True) -> FakeJson:  # noqa: ARG002
         return FakeJson(ANSWER if "招聘会" in text else {"kind": "no_answer", "text": "没有查到", "citations": []})
 
 
@@ -153,7 +156,10 @@ class FakeServices:
     def find_danger(self, text: str) -> FakeDanger | None:
         return next((danger for word, danger in DANGERS.items() if word in text), None)
 
-    def similar(self, text: str) -> list[dict[str, Any]]:  # noqa: ARG002
+    def assist(self, text: str) -> Any:
+        return assist(self, THREADS, text)
+
+    def similar(self, text: str, actor: Any) -> list[dict[str, Any]]:  # noqa: ARG002
         return [{"number": "GM202611010002", "title": "烧烤店噪声", "score": 0.83, "state": "closed"}]
 
     def check_token(self, token: str, role: str) -> str | None:

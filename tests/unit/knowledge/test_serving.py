@@ -24,7 +24,7 @@ class Base:
 
 
 class Curated:
-    def answer(self, text: str) -> Reply | None:
+    def answer(self, text: str, *, is_counted: bool = True) -> Reply | None:  # noqa: ARG002
         return CURATED if text == "热线怎么打" else None
 
 
