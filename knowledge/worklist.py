@@ -9,7 +9,7 @@ from threading import Lock
 from sqlalchemy.orm import Session
 
 from knowledge.question import Lexicon
-from knowledge.unanswered import Work, group_unanswered, stamp_unanswered
+from knowledge.unanswered import Work, find_questions, group_unanswered, stamp_unanswered
 from language.vectors import Encoder
 
 # So long a page waits for a new list before it shows that one is being made.
@@ -32,9 +32,10 @@ class WorkList:
         self._lock = Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="work-list")
         self._made: tuple[object, Future[list[Work]]] | None = None
+        self._last: list[Work] | None = None
 
     def get(self, wait_seconds: float = WAIT_SECONDS) -> Sequence[Work] | None:
-        """The groups, most asked first; None while they are being made.
+        """The groups, most asked first; while they are made anew, those before that are still open; None at first.
 
         Args:
             wait_seconds: How long to wait for them.
@@ -50,8 +51,17 @@ class WorkList:
         try:
             return made.result(wait_seconds)
         except TimeoutError:
+            return self._still_open()
+
+    def _still_open(self) -> list[Work] | None:
+        last = self._last
+        if last is None:
             return None
+        with self._sessions() as session:
+            found = {one.id for one in find_questions(session, [number for work in last for number in work.ids])}
+        return [work for work in last if found.issuperset(work.ids)]
 
     def _group(self) -> list[Work]:
         with self._sessions() as session:
-            return group_unanswered(session, self._encoder(), self._lexicon)
+            self._last = group_unanswered(session, self._encoder(), self._lexicon)
+            return self._last

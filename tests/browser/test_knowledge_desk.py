@@ -153,7 +153,7 @@ def test_pictures(open_page, site, tmp_path, name, options):
     page.goto(f"{site.address}/knowledge/entries/gas-smell")
     page.get_by_label("居民的问题").fill(VARIANT)
     page.get_by_role("button", name="试一试").click()
-    page.get_by_text("采用这个条目后").wait_for()
+    page.locator(".reply").nth(1).wait_for()
     page.locator("#check").get_by_text(SHADOWED).wait_for()
     page.screenshot(path=tmp_path / f"knowledge-entry{name}.png", full_page=True, caret="initial")
     page.goto(f"{site.address}/knowledge/turns")

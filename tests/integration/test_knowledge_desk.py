@@ -20,7 +20,7 @@ from knowledge.build import DocumentRow, Problem
 from knowledge.curated import CuratedEntry, CuratedVersion
 from knowledge.question import Lexicon
 from knowledge.serving import Answers, CuratedAnswers
-from knowledge.unanswered import UnansweredQuestion, record_unanswered
+from knowledge.unanswered import UnansweredQuestion, dismiss, record_unanswered
 from tests.integration.cases import HALL
 from tests.unit.desk.fakes import NOW, Browser, desk_on
 
@@ -139,6 +139,14 @@ def test_a_list_that_is_being_made_says_so(services, browser, session, monkeypat
     page = browser("甲编辑").get("/knowledge").text
     assert "正在整理问题" in page
     assert 'hx-trigger="load delay:2s"' in page
+
+
+def test_while_groups_are_made_anew_the_open_ones_stay(services, session):
+    ask(session, "小学学位怎么申请", "公园几点关门")
+    assert len(services.work_list.get(30)) == 2
+    dismiss(session, [1], "甲编辑", "不归街道", NOW)
+    session.commit()
+    assert [one.question for one in services.work_list._still_open()] == ["公园几点关门"]
 
 
 def test_a_group_is_set_aside_with_a_reason_or_linked(browser, session):
