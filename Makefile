@@ -36,8 +36,10 @@ bench-petitions: setup ## Measure the case work beside plain SQLAlchemy and in l
 	@.venv/bin/python -m bench.petitions.measure
 
 .PHONY: bench-desk
-bench-desk: setup ## Measure how fast the assist page is while operators type (docs/benchmarks.md).
+bench-desk: ## Measure the assist page while operators type, and a queue of a million tickets (docs/benchmarks.md; half an hour).
+	@scripts/setup.sh dev
 	@.venv/bin/python -m bench.desk.assist
+	@.venv/bin/python -m bench.desk.queue
 
 .PHONY: bench-understanding
 bench-understanding: setup ## Compare intent classifiers on the training data (docs/understanding.md).

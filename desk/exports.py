@@ -16,7 +16,7 @@ from desk.bounds import bounded
 from desk.entry import CASEWORKERS, Entry, Person
 from desk.errors import DeskError
 from desk.figures import Table
-from desk.periods import PeriodError, read_selection
+from desk.periods import PeriodError, selection_of
 from desk.reports import REPORT, Reports, table_of
 from desk.services import Services
 from petitions.clocks import SHANGHAI
@@ -44,7 +44,7 @@ def exports_router(services: Services, reports: Reports) -> APIRouter:
     def get_list(request: Request, kind: Format, person: Annotated[Person, Depends(LIST)]) -> Response:
         """The tickets of a selection that the person may see."""
         try:
-            selection = read_selection(request.query_params.multi_items())
+            selection = selection_of(request.query_params.multi_items())
         except PeriodError as error:
             raise DeskError("not_found") from error
         now = services.clock()

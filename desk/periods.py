@@ -9,8 +9,7 @@ from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from desk.texts import say
-from petitions.lifecycle import own_lifecycle
-from petitions.selection import Selection
+from petitions.selection import Selection, read_selection
 
 PRESETS = ("today", "week", "month", "quarter", "year")
 DEFAULT = "month"
@@ -87,39 +86,19 @@ def preset(name: str, today: date) -> Period:
     return Period(name, starts[name], today)
 
 
-def read_selection(pairs: Iterable[tuple[str, str]]) -> Selection:
+def selection_of(pairs: Iterable[tuple[str, str]]) -> Selection:
     """The selection that the parameters of an address name, as `Selection.to_query` writes them.
 
     Raises:
-        PeriodError: `days`, a day is none of the calendar.
+        PeriodError: `days`, a day is none of the calendar: left out, it would make the selection larger than was meant.
     """
-    named: dict[str, str] = {}
-    units: list[str] = []
+    query: dict[str, list[str]] = {}
     for name, value in pairs:
-        if name == "unit" and value:
-            units.append(value)
-        elif value:
-            named[name] = value
-    days: dict[str, date | None] = {}
-    for name in ("since", "until"):
-        try:
-            days[name] = date.fromisoformat(named[name]) if name in named else None
-        except ValueError as error:
-            raise PeriodError("days") from error
-    lifecycle, state = own_lifecycle(), named.get("state")
-    return Selection(
-        since_on=days["since"],
-        until_on=days["until"],
-        state=state if state in lifecycle.states or state in lifecycle.groups else None,
-        class_=named.get("class"),
-        channel=named.get("channel"),
-        units=tuple(units),
-        community=named.get("community"),
-        first=named.get("first"),
-        second=named.get("second"),
-        third=named.get("third"),
-        overdue=named.get("overdue"),
-    )
+        query.setdefault(name, []).append(value)
+    named = read_selection(query)
+    if any(query.get(day, [""])[0] and named[f"{day}_on"] is None for day in ("since", "until")):
+        raise PeriodError("days")
+    return Selection(**named)
 
 
 def period_words(period: Period) -> str:

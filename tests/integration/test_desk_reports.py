@@ -21,7 +21,7 @@ from desk.audit import AuditEntry
 from desk.bounds import bounded
 from desk.entry import COOKIE
 from desk.errors import DeskError
-from desk.periods import read_selection
+from desk.periods import selection_of
 from petitions.listing import count_by_state
 from petitions.statistics import counts, total
 from tests.integration.cases import ACCEPTED, HALL, NOW, OTHER_STATION, REFUSED, STATION, file_case, person, route, step
@@ -102,7 +102,7 @@ def test_figures_count_what_the_reader_sees_and_lead_to_it(services, browser, en
             text, href = shown[name]
             path, _, query = href.partition("?")
             assert path == "/tickets"
-            assert total(counts(session, actor, read_selection(parse_qsl(query)), (), now=services.now)) == int(text)
+            assert total(counts(session, actor, selection_of(parse_qsl(query)), (), now=services.now)) == int(text)
 
 
 def test_each_sees_their_own_units_alone(browser):
