@@ -32,7 +32,8 @@ bench-answers: setup ## Measure answers: quality, each step switched off, time (
 	@.venv/bin/python -m bench.answers.measure
 
 .PHONY: bench-petitions
-bench-petitions: setup ## Measure the case work beside plain SQLAlchemy and in large queues (docs/benchmarks.md; half an hour).
+bench-petitions: ## Measure the case work beside plain SQLAlchemy and in large queues (docs/benchmarks.md; half an hour).
+	@scripts/setup.sh dev
 	@.venv/bin/python -m bench.petitions.measure
 
 .PHONY: bench-desk
