@@ -24,7 +24,19 @@ from sqlalchemy.orm import Session
 from desk.accounts import Role, add_staff
 from knowledge.curated import import_entries, today_of
 from knowledge.unanswered import record_unanswered
-from petitions import PETITIONER, SYSTEM, Actor, Draft, Petition, act, file_petition, own_rules, seal, tick
+from petitions import (
+    PETITIONER,
+    SYSTEM,
+    Actor,
+    Draft,
+    Petition,
+    PetitionError,
+    act,
+    file_petition,
+    own_rules,
+    seal,
+    tick,
+)
 from petitions.clocks import SHANGHAI
 from petitions.data import load
 from petitions.listing import get_petition
@@ -44,6 +56,8 @@ _TICK = timedelta(hours=1)
 _PHONE_DIGITS = 11
 _MOST_ASKS = 6
 _FIRST_HOUR, _LAST_HOUR = 7, 22
+# What ends a life by chance: others joined what was to be withdrawn, or what was to take this one in has ended.
+_BY_CHANCE = {"others_joined", "no_such_ticket"}
 _RULES = Path(__file__).with_name("demo.yml")
 
 
@@ -320,10 +334,15 @@ class _Play:
         else:
             step = case.life.steps[case.done]
             petition = get_petition(session, case.number, SYSTEM)
-            fields = self._fields(session, case, step, petition)
+            fields = self._fields(case, step, petition)
             if fields is None:
                 return
-            act(session, petition.id, step.do, self._actor(step.by, petition), fields, now=at)
+            try:
+                act(session, petition.id, step.do, self._actor(step.by, petition), fields, now=at)
+            except PetitionError as error:
+                if error.code not in _BY_CHANCE:
+                    raise
+                return
             case.done += 1
         if case.done < len(case.life.steps):
             hours = self._chance.uniform(*case.life.steps[case.done].after)
@@ -355,18 +374,15 @@ class _Play:
         )
         return filed.number
 
-    def _fields(self, session: Session, case: _Case, step: _DemoStep, petition: Petition) -> dict[str, Any] | None:
-        """What the step needs; None when the petition that this one repeats is gone itself."""
+    def _fields(self, case: _Case, step: _DemoStep, petition: Petition) -> dict[str, Any] | None:
+        """What the step needs; None when it wants a petition that this one repeats, and there is none."""
         fields = dict(step.fields)
         if fields.get("unit") == "other":
             fields["unit"] = self._chance.choice([unit for unit in self._units if unit != petition.unit])
         if fields.get("into") == "like":
             if case.like is None:
                 return None
-            other = get_petition(session, case.like.number, SYSTEM)
-            if other.state in own_rules().lifecycle.fields["into"].not_in:
-                return None
-            fields["into"] = other.number
+            fields["into"] = case.like.number
         for name, value in (self._rules.marks[step.marks] if step.marks else {}).items():
             fields[name] = self._chance.randint(*value) if isinstance(value, list) else value
         return fields | {name: self._chance.choice(self._rules.words[key]) for name, key in step.words.items()}
