@@ -52,11 +52,11 @@ LOOKER = Actor("bench", "supervisor", "光明区群众诉求服务大厅")
 VECTOR = bytes(range(1, 128)) * 3 + bytes(3)
 PAGES = {
     "newest": Wanted(),
-    "one state": Wanted(states=("received",)),
-    "two states": Wanted(states=("received", "accepted")),
-    "a unit and those below": Wanted(unit=HALL, with_below=True),
-    "the same, open": Wanted(unit=HALL, with_below=True, is_open=True),
-    "a topic": Wanted(topic="民政"),
+    "one state": Wanted(state="received"),
+    "two states": Wanted(state="unaccepted"),
+    "a unit and those below": Wanted(units=(HALL,), with_below=True),
+    "the same, open": Wanted(units=(HALL,), with_below=True, is_open=True),
+    "a topic": Wanted(first="民政"),
     "a community": Wanted(community="碧眼"),
     "due in three days": Wanted(due_before=NOW + timedelta(days=3)),
     "search, a common word": Wanted(search="路灯"),
@@ -173,7 +173,7 @@ def print_costs(engine: Engine) -> None:
         "file a petition": (file, file_plainly),
         "claim the next ticket": (claim, claim_plainly),
         "list a page of 50": (
-            lambda session: list_petitions(session, LOOKER),
+            lambda session: list_petitions(session, LOOKER, now=NOW),
             lambda session: session.scalars(select(Petition).order_by(Petition.id.desc()).limit(51)).all(),
         ),
         "similar cases": (lambda session: find_similar(session, matter, VECTOR, least=0), compare_plainly),
@@ -238,10 +238,10 @@ def print_growth(new: Callable[[], Engine], largest: int) -> None:
         fill(engine, size, now=NOW)
     texts = [matter for _, matter, _ in itertools.islice(matters(99), 20)]
     kinds: dict[str, Callable[[Session], object]] = {
-        name: lambda session, wanted=wanted: list_petitions(session, LOOKER, wanted)  # type: ignore[misc]
+        name: lambda session, wanted=wanted: list_petitions(session, LOOKER, wanted, now=NOW)  # type: ignore[misc]
         for name, wanted in PAGES.items()
     }
-    kinds["counts by state"] = lambda session: count_by_state(session, LOOKER)
+    kinds["counts by state"] = lambda session: count_by_state(session, LOOKER, now=NOW)
     kinds["similar cases"] = lambda session: [find_similar(session, one, VECTOR, least=0) for one in texts]
     head = " | ".join(f"{size:,}" for size in sizes)
     print(f"\n| tickets: | {head} | growth |\n| --- | {' | '.join('---' for _ in sizes)} | --- |")

@@ -20,11 +20,11 @@ def rows(session: Session) -> list[int | None]:
 def test_a_made_up_queue_is_listed_searched_and_added_to(engine: Engine) -> None:
     fill(engine, 300, now=NOW)
     with Session(engine) as session:
-        assert sum(count_by_state(session, LOOKER).values()) == 300
-        assert len(list_petitions(session, LOOKER, Wanted(search="社区")).petitions) == 50
+        assert sum(count_by_state(session, LOOKER, now=NOW).values()) == 300
+        assert len(list_petitions(session, LOOKER, Wanted(search="社区"), now=NOW).petitions) == 50
         for wanted in PAGES.values():
-            list_petitions(session, LOOKER, wanted)
-        petition = list_petitions(session, LOOKER).petitions[0]
+            list_petitions(session, LOOKER, wanted, now=NOW)
+        petition = list_petitions(session, LOOKER, now=NOW).petitions[0]
         assert find_similar(session, petition.matter, b"", least=0)[0].petition is petition
     with Session(engine) as session:
         file_case(session, now=NOW, where=route(STATION))

@@ -269,7 +269,7 @@ def test_a_statement_that_takes_too_long_is_ended(engine):
             session.connection().exec_driver_sql(endless)
         assert refused.value.code == "report_too_large"
         session.rollback()
-        assert count_by_state(session, person("supervisor", HALL)) == {}
+        assert count_by_state(session, person("supervisor", HALL), now=NOW) == {}
 
 
 def test_what_is_changed_of_accounts_is_written_down(browser, engine):

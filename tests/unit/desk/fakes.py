@@ -124,6 +124,12 @@ class FakeEncoder:
         return np.zeros((len(texts), 384), dtype=np.float32)
 
 
+@cache
+def lexicon() -> Lexicon:
+    """One for all: its dictionary takes a second to read, and stays in memory."""
+    return Lexicon()
+
+
 @dataclass
 class FakeDesk:
     """What the desk is given; the clock stands until it is moved."""
@@ -146,7 +152,7 @@ class FakeDesk:
     problems: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.work_list = WorkList(self.sessions, SameEncoder, Lexicon())
+        self.work_list = WorkList(self.sessions, SameEncoder, lexicon())
 
     def documents(self) -> list[Any]:
         return self.rows
