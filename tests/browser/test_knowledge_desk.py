@@ -23,6 +23,7 @@ from suqiutong.database import make_engine, upgrade
 from tests.browser.test_desk import PHONE, SCREEN, Desk, check, log_in, serve
 from tests.integration.cases import HALL
 from tests.unit.desk.fakes import NOW, desk_on
+from tests.unit.knowledge.conftest import SameEncoder
 
 pytestmark = pytest.mark.browser
 STARTER = Path(curated.__file__).with_name("curated.yml")
@@ -71,6 +72,7 @@ def site(tmp_path):
     engine = make_engine(f"sqlite:///{tmp_path / 'desk.db'}")
     upgrade(engine)
     services = desk_on(engine)
+    services.encoder = SameEncoder()
     services.now = NOW + timedelta(days=300)
     services.add("甲编辑", Role.EDITOR, HALL)
     services.add("乙编辑", Role.EDITOR, HALL)

@@ -529,8 +529,11 @@ def test_an_administrator_looks_after_people(services, browser, session):
     assert log_in(browser(), "赵六", password).status_code == 401
 
 
-def test_who_has_no_page_yet_gets_to_the_account(services, browser):
-    assert browser(services.add("编辑", Role.EDITOR, HALL)).get("/").headers["Location"] == "/account"
+@pytest.mark.parametrize(
+    ("role", "page"), [(Role.EDITOR, "/knowledge"), (Role.OPERATOR, "/tickets"), (Role.ADMIN, "/knowledge")]
+)
+def test_everybody_begins_at_the_first_page_they_have(services, browser, role, page):
+    assert browser(services.add("某人", role, HALL)).get("/").headers["Location"] == page
 
 
 def test_late_and_paused_clocks_are_said_in_words(services, browser, session):

@@ -370,7 +370,7 @@ def test_every_route_with_a_number_answers_alike_for_what_is_hidden_and_what_is_
     client = browser(services.add("某人", Role.SUPERVISOR, STATION))
     seen = 0
     for one in routes_of(application):
-        if "{number}" in one.path:
+        if one.path.startswith("/tickets/{number}"):
             for method in one.methods:
                 paths = [one.path.format(number=number, action="note") for number in (secret.number, "GM1999")]
                 hidden, unknown = (client.request(method, path) for path in paths)

@@ -23,6 +23,7 @@ from knowledge.serving import Answers, CuratedAnswers
 from knowledge.unanswered import UnansweredQuestion, dismiss, record_unanswered
 from tests.integration.cases import HALL
 from tests.unit.desk.fakes import NOW, Browser, desk_on
+from tests.unit.knowledge.conftest import SameEncoder
 
 TYPED = {
     "id": "gas-phone",
@@ -40,6 +41,7 @@ TYPED = {
 @pytest.fixture
 def services(engine):
     services = desk_on(engine)
+    services.encoder, services.knowledge = SameEncoder(), None
     services.add("甲编辑", Role.EDITOR, HALL)
     services.add("乙编辑", Role.EDITOR, HALL)
     return services

@@ -149,7 +149,7 @@ def test_what_is_not_in_the_table_is_refused_with_what_is(engine: Engine, state:
                 act(session, petition.id, action, person("supervisor", STATION), {}, now=NOW)
             assert refused.value.code == "not_allowed"
             assert set(filter(None, refused.value.fields["actions"].split(","))) == allowed
-            assert LIFECYCLE.states[state].label in refused.value.message
+            assert LIFECYCLE.states[state].staff in refused.value.message
         assert petition.state == state
 
 

@@ -10,8 +10,8 @@ depends_on = None
 
 _OF_MESSAGE = (
     ("intent", sa.String(60)),
-    ("confidence", sa.Float()),
-    ("chance", sa.Float()),
+    ("confidence", sa.Double()),
+    ("chance", sa.Double()),
     ("doubt", sa.String(12)),
     ("rating", sa.String(12)),
     ("rated_at", sa.DateTime(timezone=True)),
@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("text", sa.String(400), nullable=False),
         sa.Column("intent", sa.String(60), nullable=True),
-        sa.Column("confidence", sa.Float(), nullable=True),
+        sa.Column("confidence", sa.Double(), nullable=True),
         sa.Column("verdict", sa.String(12), nullable=False),
         sa.Column("right_intent", sa.String(60), nullable=True),
         sa.Column("by", sa.String(100), nullable=False),

@@ -22,7 +22,6 @@ from language.danger import Danger
 from petitions import Draft, Route, read_message
 from suqiutong.assisting import assist
 from tests.integration.cases import KEYRING
-from tests.unit.knowledge.conftest import SameEncoder
 
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 PASSWORD = "一个足够长的好密码"
@@ -152,7 +151,7 @@ class FakeDesk:
     problems: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.work_list = WorkList(self.sessions, SameEncoder, lexicon())
+        self.work_list = WorkList(self.sessions, lambda: self.encoder, lexicon())
 
     def documents(self) -> list[Any]:
         return self.rows
