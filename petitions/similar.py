@@ -20,7 +20,7 @@ from petitions.search import common_words, find_by_words, nearness, words_of
 from petitions.visibility import STRANGER, visible_to
 
 # So many words of the text are looked up, and of each at most so many of the newest petitions that have it.
-_WORDS = 12
+_WORDS = 16
 _EACH = 150
 # So many of those that share most are compared by their meaning.
 _COMPARED = 60

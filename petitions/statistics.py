@@ -109,7 +109,8 @@ def counts(
         .where(visible_to(actor), *selection.conditions(now))
         .group_by(*by)
         .having(func.count() >= least)
-        .order_by(func.count().desc(), *by)
+        # What has no value comes first on every database.
+        .order_by(func.count().desc(), *(column.nulls_first() for column in columns))
         .limit(limit)
     )
     return [

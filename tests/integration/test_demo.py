@@ -1,5 +1,6 @@
 """A demonstration is a real queue of made-up petitions: its log verifies, and it is told from everything else."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -27,8 +28,10 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=SHANGHAI)
 
 
 @pytest.fixture
-def services(database_url: str, tmp_path: Path) -> Services:
-    return Services(Settings(data=tmp_path, database_url=database_url))
+def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
+    services = Services(Settings(data=tmp_path, database_url=database_url))
+    yield services
+    services.engine.dispose()
 
 
 def play(services: Services, seed: int, count: int, days: int) -> None:

@@ -1,5 +1,7 @@
 """Ratings of answers, what was understood of each message, labels of reviewers, and reasons beside curated versions."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,7 +10,7 @@ down_revision = "0051"
 branch_labels = None
 depends_on = None
 
-_OF_MESSAGE = (
+_OF_MESSAGE: tuple[tuple[str, sa.types.TypeEngine[Any]], ...] = (
     ("intent", sa.String(60)),
     ("confidence", sa.Double()),
     ("chance", sa.Double()),
