@@ -99,6 +99,9 @@ class Lexicon:
             report_year: The year whose results the newest document gives; 去年 is this year for a reader of the report.
         """
         text = arabic_numbers(arabic_years(normalise(text)))
+        if report_year:
+            # Said as a number or in words, it is the same year and the same question.
+            text = re.sub(rf"(?<!\d){report_year}年度?", "去年", text)
         core = self._frames.sub(" ", text)
         asks = frozenset(name for name, pattern in self._asks if pattern.search(core))
         year = _year(_COMPARED.sub(" ", text), report_year)

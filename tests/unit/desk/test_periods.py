@@ -4,8 +4,9 @@ from datetime import date
 
 import pytest
 
-from desk.periods import PRESETS, PeriodError, preset, read_period, read_selection
+from desk.periods import PRESETS, PeriodError, preset, read_period, selection_of
 from petitions.selection import ANY, NONE, Selection
+from tests.integration.cases import HALL, STATION
 
 TODAY = date(2026, 3, 31)  # a Tuesday
 
@@ -63,7 +64,7 @@ def test_a_selection_survives_its_address():
         state="open",
         class_="投诉",
         channel="chat",
-        units=("甲", "乙"),
+        units=(HALL, STATION),
         community=NONE,
         first="城乡建设",
         overdue=ANY,
@@ -73,7 +74,7 @@ def test_a_selection_survives_its_address():
         for name, values in selection.to_query().items()
         for value in ([values] if isinstance(values, str) else values)
     ]
-    assert read_selection(pairs) == selection
-    assert read_selection([("state", "no such state"), ("unknown", "x"), ("first", "")]) == Selection()
+    assert selection_of(pairs) == selection
+    assert selection_of([("state", "no such state"), ("unknown", "x"), ("first", "")]) == Selection()
     with pytest.raises(PeriodError):
-        read_selection([("since", "2026-13-01")])
+        selection_of([("since", "2026-13-01")])
