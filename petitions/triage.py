@@ -90,8 +90,7 @@ def is_category(category: tuple[str, str, str]) -> bool:
 @cache
 def class_names() -> tuple[str, ...]:
     """The kinds of demand that a petition of the jurisdiction beside the code may have."""
-    routing = load_jurisdiction().routing
-    return (*(rule.name for rule in routing.classes), routing.accusation)
+    return load_jurisdiction().classes
 
 
 @cache
