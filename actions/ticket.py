@@ -105,7 +105,8 @@ class ShowTicket(ServiceAction):
 
     def _named(self, session: Session, number: str | None, code: str | None) -> Petition | None:
         try:
-            return find_ticket(session, number or "", code or "", now=self.services.clock())
+            services = self.services
+            return find_ticket(session, number or "", code or "", secret=services.secret, now=services.clock())
         except PetitionError:
             return None
 

@@ -49,6 +49,6 @@ def find(services: Services, number: str, code: str) -> dict[str, Any] | None:
     number, code = parse_reference(number).number or number, parse_reference(code).code or code
     with services.sessions() as session:
         try:
-            return ticket_of(find_ticket(session, number, code, now=services.clock()))
+            return ticket_of(find_ticket(session, number, code, secret=services.secret, now=services.clock()))
         except PetitionError:
             return None

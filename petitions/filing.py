@@ -18,7 +18,7 @@ from petitions.intake import Draft
 from petitions.lifecycle import own_lifecycle
 from petitions.log import PETITIONER
 from petitions.model import Petition, Petitioner
-from petitions.numbers import code_hash, is_code, is_ticket_number, query_code, shown_code, ticket_number
+from petitions.numbers import is_code, is_ticket_number, query_code, shown_code, ticket_number
 from petitions.privacy import Keyring, protect_texts, seal_personal
 from petitions.rules import Rules
 from petitions.search import write_text
@@ -71,8 +71,6 @@ def file_petition(
             `concluded_matter` when nobody may join that ticket any more.
     """
     code = query_code(secret, form_key)
-    # Slow on purpose, so it is made before the lock.
-    hashed = code_hash(code, form_key)
     begin_writing(session)
     if known := session.scalar(select(Petition).where(Petition.form_key == form_key)):
         return _filed(known, code, is_new=False)
@@ -90,7 +88,6 @@ def file_petition(
     vector = route.vector if kept == said and route.vector else None
     petition = Petition(
         form_key=form_key,
-        code_hash=hashed,
         petitioner=petitioner,
         conversation=conversation,
         channel=channel,
@@ -117,22 +114,22 @@ def file_petition(
     return _filed(petition, code, is_new=True)
 
 
-def find_ticket(session: Session, number: str, code: str, *, now: datetime) -> Petition:
+def find_ticket(session: Session, number: str, code: str, *, secret: bytes, now: datetime) -> Petition:
     """The petition with this number, for who knows its query code.
 
     Args:
         session: Open.
         number: As shown.
         code: With or without its dash.
+        secret: Key from which query codes are derived.
         now: Aware; nothing filed later than this is found.
 
     Raises:
         PetitionError: `not_found`, alike for an unknown number and for a wrong code.
     """
     known = session.scalar(select(Petition).where(Petition.number == number)) if is_ticket_number(number) else None
-    # The hash is computed for an unknown number too, so that the time taken tells nothing.
-    form_key, stored = (known.form_key, known.code_hash) if known is not None else ("", "")
-    is_right = is_code(code.replace("-", ""), form_key, stored)
+    # The code is computed for an unknown number too, so that the time taken tells nothing.
+    is_right = is_code(secret, code.replace("-", ""), known.form_key if known is not None else "")
     if known is None or not is_right or known.filed_at > now:
         raise PetitionError("not_found")
     return known

@@ -92,7 +92,6 @@ class Petition(Base):
     # Known only once the row has its id, within the same transaction.
     number: Mapped[str | None] = mapped_column(String(16), unique=True)
     form_key: Mapped[str] = mapped_column(String(100), unique=True)
-    code_hash: Mapped[str] = mapped_column(String(64))
     petitioner_id: Mapped[int] = mapped_column(ForeignKey("petitioner.id"), index=True)
     class_: Mapped[str] = mapped_column("class", String(16))
     category: Mapped[list[str]] = mapped_column(JSON)

@@ -110,7 +110,6 @@ def _petition_row(one: dict[str, Any]) -> dict[str, Any]:
         "id": one["id"],
         "number": ticket_number("GM", one["id"], one["filed_at"]),
         "form_key": f"bench-{one['id']}",
-        "code_hash": "",
         "petitioner_id": one["id"],
         "class": route.class_,
         "category": json.dumps(route.category, ensure_ascii=False),

@@ -67,7 +67,7 @@ def _tickets(chance: random.Random, count: int, now: datetime) -> Iterator[Mappi
         yield {
             Petition: [
                 {
-                    "id": number, "number": ticket, "form_key": f"bench:{number}", "code_hash": "", "petitioner_id": 1,
+                    "id": number, "number": ticket, "form_key": f"bench:{number}", "petitioner_id": 1,
                     "class_": chance.choice(CLASSES), "category": [topic, topic, topic], "topic": topic,
                     "level": hall.level, "unit": hall.name, "office": None, "community": hall.community,
                     "priority": "urgent" if chance.random() < 0.02 else "normal", "flags": [], "legal_path": None,

@@ -22,6 +22,7 @@ from petitions import find_ticket
 from petitions.cases import running_clocks
 from petitions.model import Petition
 from petitions.privacy import masked
+from storage import begin_writing
 from suqiutong.assisting import assist
 from tests.conftest import product_environment, run_command
 from tests.integration.cases import DISTRICT, HALL, KEYRING, OTHER_HALL, STATION, actions, file_case
@@ -304,6 +305,8 @@ def test_the_rate_and_the_examples_of_a_period(browser, session):
     rows = list(examples(session, since=NOW, until=NOW + DAY))
     assert [row["label"] for row in rows] == ["投诉", "投诉", "求助", None]
     assert "张三" not in json.dumps(rows, ensure_ascii=False)
+    session.rollback()
+    begin_writing(session)
     assert choices.purge_choices(session, NOW) == 0
     assert choices.purge_choices(session, NOW + DAY) == 4
 
@@ -357,7 +360,7 @@ def test_the_form_is_filled_in_read_back_and_filed_once(services, browser, sessi
     assert numbers[0] == numbers[1]
     assert codes[0] == codes[1]
     session.rollback()
-    petition = find_ticket(session, numbers[0], codes[0], now=services.now)
+    petition = find_ticket(session, numbers[0], codes[0], secret=services.secret, now=services.now)
     assert session.scalar(select(func.count()).select_from(Petition)) == 1
     assert (petition.channel, petition.unit) == ("hotline", STATION)
     assert {clock.clock for clock in running_clocks(petition)} == {"dispatch", "contact", "accept", "close"}
