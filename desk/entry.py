@@ -109,8 +109,9 @@ def _find(services: Services, request: Request) -> Person | None:
         if found is None:
             return None
         person = Person(found.staff, token, found.is_complete)
-        if BY_ITSELF not in request.headers and sessions.note_use(found, now=now):
-            session.commit()
+        session.expunge(found.staff)
+        if BY_ITSELF not in request.headers:
+            sessions.note_use(session, found, now=now)
         return person
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Index, String, delete, func, or_, select
+from sqlalchemy import ForeignKey, Index, String, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from desk.accounts import Staff, digest_of
@@ -124,12 +124,15 @@ def read_session(
     return None if is_over else found
 
 
-def note_use(found: StaffSession, *, now: datetime) -> bool:
-    """Note that a session is used; whether there was something to note. The caller commits."""
+def note_use(session: Session, found: StaffSession, *, now: datetime) -> None:
+    """Note that a session is used, in a transaction of its own that begins after the one that found it."""
     if now - found.used_at < NOTED_EVERY:
-        return False
-    found.used_at = now
-    return True
+        return
+    digest = found.digest
+    session.rollback()
+    begin_writing(session)
+    session.execute(update(StaffSession).where(StaffSession.digest == digest).values(used_at=now))
+    session.commit()
 
 
 def list_sessions(session: Session, *, now: datetime, idle: timedelta, longest: timedelta) -> Sequence[StaffSession]:

@@ -4,14 +4,50 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
+from storage import IS_WRITING
 from suqiutong.database import make_engine, upgrade
 from tests.postgresql import postgresql_server
+
+HAS_READ = "has_read"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_late_writes() -> Iterator[None]:
+    """On SQLite a transaction that reads and then writes fails when another one writes in between: none may."""
+
+    def begin(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+        connection.info[HAS_READ] = False
+
+    def execute(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        verb = statement.split(maxsplit=1)[0].upper()
+        if verb == "SELECT" and HAS_READ in connection.info:
+            connection.info[HAS_READ] = True
+        is_late = connection.info.get(HAS_READ) and not connection.get_execution_options().get(IS_WRITING)
+        if verb in {"INSERT", "UPDATE", "DELETE"} and is_late and connection.dialect.name == "sqlite":
+            pytest.fail(f"written after reading, without begin_writing: {statement}")
+
+    def end(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info.pop(HAS_READ, None)
+
+    listeners: list[tuple[Any, str, Callable[..., None]]] = [
+        (Session, "after_begin", begin),
+        (Engine, "before_cursor_execute", execute),
+        (Pool, "checkin", end),
+    ]
+    for listener in listeners:
+        event.listen(*listener)
+    yield
+    for listener in listeners:
+        event.remove(*listener)
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

@@ -17,6 +17,7 @@ from desk.sessions import ACCOUNT_FAILURES, StaffSession, close_all
 from petitions.model import Event, Petition
 from petitions.rules import own_rules
 from petitions.visibility import may_see
+from storage import begin_writing
 from tests.integration.cases import (
     DISTRICT,
     HALL,
@@ -152,6 +153,7 @@ def test_who_is_disabled_or_logged_out_everywhere_is_out_at_once(services, brows
     one, other, third, fourth = browser("张三"), browser("张三"), browser("李四"), browser("王五")
     assert one.post("/logout", data={"everywhere": "1"}).status_code == 303
     assert other.get("/tickets").status_code == 303
+    begin_writing(session)
     disable_staff(session, "李四", now=NOW)
     close_all(session, reset_password(session, "王五")[0])
     session.commit()
@@ -162,6 +164,7 @@ def test_who_is_disabled_or_logged_out_everywhere_is_out_at_once(services, brows
 
 def test_an_initial_password_has_to_be_changed(services, browser, session):
     services.add("张三", Role.OPERATOR, STATION)
+    begin_writing(session)
     _, password = reset_password(session, "张三")
     session.commit()
     client = browser()

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from desk.accounts import Role, Staff, disable_staff, reset_password
 from desk.app import create_app
 from desk.entry import COOKIE
+from storage import begin_writing
 from tests.integration.cases import HALL, NOW, STATION
 from tests.unit.desk.fakes import PASSWORD, Browser, desk_on
 
@@ -121,6 +122,7 @@ def test_who_has_an_account_gets_in_by_the_provider(provider, browser, services)
     assert client.get("/tickets").status_code == 200
     # An initial password is nothing to those who need none.
     with Session(services.sessions.kw["bind"]) as session:
+        begin_writing(session)
         reset_password(session, "张三")
         session.commit()
     assert client.get("/tickets").status_code == 200
@@ -181,6 +183,7 @@ def test_a_disabled_account_stays_out_and_a_lost_provider_is_said(provider, brow
     client = browser()
     back = provider.log_in(begin(client))
     with services.sessions() as session:
+        begin_writing(session)
         disable_staff(session, "张三", now=NOW)
         session.commit()
     assert client.get(back).status_code == 401

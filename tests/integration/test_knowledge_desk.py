@@ -21,6 +21,7 @@ from knowledge.curated import CuratedEntry, CuratedVersion
 from knowledge.question import Lexicon
 from knowledge.serving import Answers, CuratedAnswers
 from knowledge.unanswered import UnansweredQuestion, dismiss, record_unanswered
+from storage import begin_writing
 from tests.integration.cases import HALL
 from tests.unit.desk.fakes import NOW, Browser, desk_on
 from tests.unit.knowledge.conftest import SameEncoder
@@ -146,6 +147,8 @@ def test_a_list_that_is_being_made_says_so(services, browser, session, monkeypat
 def test_while_groups_are_made_anew_the_open_ones_stay(services, session):
     ask(session, "小学学位怎么申请", "公园几点关门")
     assert len(services.work_list.get(30)) == 2
+    session.rollback()
+    begin_writing(session)
     dismiss(session, [1], "甲编辑", "不归街道", NOW)
     session.commit()
     assert [one.question for one in services.work_list._still_open()] == ["公园几点关门"]

@@ -20,6 +20,7 @@ from knowledge.question import Lexicon
 from knowledge.worklist import WorkList
 from language.danger import Danger
 from petitions import Draft, Route, read_message
+from storage import begin_writing
 from suqiutong.assisting import assist
 from tests.integration.cases import KEYRING
 
@@ -195,6 +196,7 @@ class FakeDesk:
     def add(self, name: str, role: Role, unit: str) -> str:
         """Somebody who has chosen their password; their name."""
         with self.sessions() as session:
+            begin_writing(session)
             member, _ = add_staff(session, name, role, unit, now=self.now)
             set_password(member, PASSWORD)
             session.commit()
@@ -203,6 +205,7 @@ class FakeDesk:
     def cookie(self, name: str) -> str:
         """The cookie of somebody who has logged in."""
         with self.sessions() as session:
+            begin_writing(session)
             member = find_staff(session, name)
             token = open_session(session, member, is_complete=True, now=self.now)
             session.commit()
