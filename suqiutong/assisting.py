@@ -74,8 +74,8 @@ def assist(
 ) -> Assistance:
     """What is known of a caller's words so far; files nothing and counts nothing.
 
-    Answer and similar petitions are looked for in threads beside each other; one that fails or takes too long costs
-    only itself.
+    The answer is looked for beside the route, then similar petitions; one of the two that fails or takes too long
+    costs only itself.
 
     Args:
         parts: What is asked.
@@ -85,9 +85,9 @@ def assist(
         patience_seconds: How long all of it may take before the two are left out.
     """
     ends_at = time.monotonic() + patience_seconds
-    # First, because it makes the vector of the text, which the two then find made.
-    route, danger = parts.triage(text), parts.find_danger(text)
     answer = pool.submit(_answer, parts, text)
+    route, danger = parts.triage(text), parts.find_danger(text)
+    # After the route, which makes the vector that similar petitions are looked for by.
     similar = pool.submit(parts.similar, text, actor)
     return Assistance(_in_time("answer", answer, ends_at), route, _in_time("similar", similar, ends_at), danger)
 
