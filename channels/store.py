@@ -82,12 +82,14 @@ class AssistantShare:
         answered: Of those, with an answer and without a ticket.
         filed: Of those, with a ticket.
         kinds: How many replies of each kind of the contract were given.
+        ratings: How many messages of that time were answered in a way that residents called helpful, or unhelpful.
     """
 
     conversations: int
     answered: int
     filed: int
     kinds: Mapping[str, int]
+    ratings: Mapping[str, int]
 
     @property
     def rate(self) -> float | None:
@@ -215,7 +217,10 @@ def assistant_share(session: Session, *, since: datetime, until: datetime) -> As
         func.count(case((each.c.ticket == 1, 1))),
     ).where(written)
     conversations, answered, filed = session.execute(of_conversations).one()
-    return AssistantShare(conversations, answered, filed, kinds)
+    by_rating = select(ChatMessage.rating, func.count()).where(*within, ChatMessage.rating.is_not(None))
+    rated = session.execute(by_rating.group_by(ChatMessage.rating).order_by(ChatMessage.rating))
+    ratings = {str(rating): count for rating, count in rated}
+    return AssistantShare(conversations, answered, filed, kinds, ratings)
 
 
 def _next_number(session: Session, conversation: str) -> int:

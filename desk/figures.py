@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 
+from desk.choices import Acceptance, acceptance
 from desk.periods import Period, list_address
 from desk.services import AssistantShare
 from desk.texts import TEXTS, say
@@ -178,7 +179,7 @@ def make_report(
     ]
     since, until = wanted.selection.since, wanted.selection.until
     if share is not None and since and until:
-        tables += _assistant(share(since, until))
+        tables += [*_assistant(share(since, until)), _proposals(acceptance(session, since=since, until=until))]
     return Report(wanted, made.figures(has_lists=has_lists), tuple(tables), now)
 
 
@@ -398,10 +399,31 @@ def _assistant(share: AssistantShare) -> list[Table]:
         (Cell(labels.get(kind, kind)), Cell(str(count), count), Cell(f"{count / replies:.1%}"))
         for kind, count in sorted(share.kinds.items(), key=lambda one: (-one[1], one[0]))
     )
+    rated = sum(share.ratings.values())
+    by_rating = tuple(
+        (Cell(say(f"reports.ratings.{rating}")), Cell(str(count), count), Cell(f"{count / rated:.1%}"))
+        for rating, count in share.ratings.items()
+    )
     return [
         Table("assistant", _counted_heads("outcome"), by_outcome, "bars"),
         Table("answers", _counted_heads("kind"), by_kind, "bars"),
+        Table("ratings", _counted_heads("rating"), by_rating, "bars"),
     ]
+
+
+def _proposals(found: Mapping[str, Acceptance]) -> Table:
+    """What operators made of the proposals of the assist page, by kind."""
+    heads = ("proposal", "accepted", "changed", "rejected", "accepted_share")
+    rows = tuple(
+        (
+            Cell(TEXTS.all["assist"]["kinds"][kind]),
+            *(Cell(str(count), count) for count in (one.accepted, one.changed, one.rejected)),
+            Cell(f"{one.rate:.1%}"),
+        )
+        for kind, one in found.items()
+        if one.rate is not None
+    )
+    return Table("proposals", tuple(say(f"reports.heads.{name}") for name in heads), rows, "stack")
 
 
 def _counted_heads(first: str) -> tuple[str, ...]:

@@ -158,6 +158,10 @@ class AssistantShare(Protocol):
     def kinds(self) -> Mapping[str, int]:
         """How many replies of each kind of the contract were given."""
 
+    @property
+    def ratings(self) -> Mapping[str, int]:
+        """How many answers residents called `helpful` and `unhelpful`."""
+
 
 class Turn(Protocol):
     """A message of a resident that waits for a look, masked."""

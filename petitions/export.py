@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, joinedload
 from petitions.clocks import SHANGHAI
 from petitions.data import load
 from petitions.errors import PetitionError
-from petitions.filing import state_label
+from petitions.filing import staff_label
 from petitions.log import Actor
 from petitions.model import Petition, Petitioner
 from petitions.privacy import Keyring, masked
@@ -127,7 +127,7 @@ def _cells(petition: Petition, keyring: Keyring) -> dict[str, str]:
         "second": second,
         "third": third,
         "priority": label("priority", petition.priority),
-        "state": state_label(petition.state),
+        "state": staff_label(petition.state),
         "unit": petition.unit,
         "office": petition.office or "",
         "community": petition.community or "",

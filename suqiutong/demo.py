@@ -21,6 +21,8 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from channels.store import receive, record_replies
+from channels.turns import rate
 from desk.accounts import Role, add_staff
 from knowledge.curated import import_entries, today_of
 from knowledge.unanswered import record_unanswered
@@ -116,6 +118,9 @@ class DemoRules(_Strict):
     marks: dict[str, dict[str, Any]]
     lives: tuple[_Life, ...]
     questions: tuple[str, ...]
+    chats: tuple[_Matter, ...]
+    chat_share: float
+    helpful_share: float
     entries: tuple[dict[str, Any], ...]
 
 
@@ -269,6 +274,8 @@ class _Play:
                 report(f"{end.astimezone(SHANGHAI):%Y-%m-%d}: {sum(self.lives.values())} petitions")
         with self._services.writing() as session:
             self._questions(session)
+        with self._services.writing() as session:
+            self._chats(session, round(sum(self.lives.values()) * self._rules.chat_share))
 
     def _compose(self, count: int) -> None:
         """All petitions, in the order of their filing."""
@@ -408,6 +415,24 @@ class _Play:
         today = today_of(self._now).isoformat()
         given = {"written_by": self._rules.editor, "source_on": today, "valid_from": today}
         import_entries(session, [given | entry for entry in self._rules.entries], self._now)
+
+    def _chats(self, session: Session, count: int) -> None:
+        """What residents asked the assistant and how they found its answers; nothing without a knowledge base."""
+        knowledge = self._services.knowledge
+        if knowledge is None:
+            return
+        replies: dict[str, dict[str, Any]] = {}
+        for number in range(count):
+            text, at = self._pick(self._rules.chats).text, min(self._moment(), self._now)
+            if text not in replies:
+                replies[text] = knowledge.answer(text, None, is_counted=False).to_json()
+            conversation, message_id = f"{CONVERSATION}-{number}", f"{number}"
+            received = receive(session, conversation, text, message_id, now=at)
+            record_replies(session, conversation, received.number, [replies[text]], now=at)
+            # One in three says how good the answer was.
+            if not number % 3:
+                is_helpful = self._chance.random() < self._rules.helpful_share
+                rate(session, conversation, message_id, "helpful" if is_helpful else "unhelpful", now=at)
 
     def _put(self, at: datetime, case: _Case) -> None:
         self._order += 1

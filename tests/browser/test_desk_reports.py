@@ -37,7 +37,9 @@ def site(tmp_path):
     services = desk_on(engine)
     services.now = NOW + timedelta(days=20)
     services.is_demo = True
-    services.share = AssistantShare(40, 25, 9, {"answer": 60, "no_answer": 12, "refusal": 3})
+    services.share = AssistantShare(
+        40, 25, 9, {"answer": 60, "no_answer": 12, "refusal": 3}, {"helpful": 7, "unhelpful": 2}
+    )
     for name, role in (("李四", Role.SUPERVISOR), ("王管理", Role.ADMIN)):
         services.add(name, role, HALL)
     with Session(engine, expire_on_commit=False) as session:

@@ -1,14 +1,16 @@
 """A demonstration is a real queue of made-up petitions: its log verifies, and it is told from everything else."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from channels.store import assistant_share
 from desk.accounts import PERSONS, find_staff, is_password
+from knowledge.answer import Reply
 from knowledge.curated import list_entries
 from knowledge.unanswered import UnansweredQuestion
 from petitions.clocks import SHANGHAI
@@ -83,6 +85,23 @@ def test_everything_in_it_says_that_it_is_made_up(services: Services) -> None:
         assert entries
         # None is in service, so that no resident reads a made-up answer.
         assert {entry.state(NOW.date()) for entry in entries} == {"draft"}
+
+
+def test_residents_ask_the_assistant_and_say_how_good_it_was(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Answers:
+        def answer(self, text: str, _context: None, *, is_counted: bool) -> Reply:
+            assert not is_counted
+            return Reply("answer" if "招聘会" in text else "no_answer", f"关于{text}")
+
+    monkeypatch.setattr(Services, "knowledge", Answers())
+    play(services, seed=1, count=60, days=40)
+    with services.sessions() as session:
+        found = assistant_share(session, since=NOW - timedelta(days=60), until=NOW + timedelta(days=1))
+    assert found.conversations > 10
+    assert set(found.kinds) == {"answer", "no_answer"}
+    assert set(found.ratings) == {"helpful", "unhelpful"}
 
 
 def test_the_same_seed_makes_the_same_petitions(services: Services) -> None:

@@ -19,11 +19,13 @@ from desk.accounts import Role, find_staff
 from desk.app import create_app
 from desk.audit import AuditEntry
 from desk.bounds import bounded
+from desk.choices import record_choice
 from desk.entry import COOKIE
 from desk.errors import DeskError
 from desk.periods import selection_of
 from petitions.listing import count_by_state
 from petitions.statistics import counts, total
+from storage import begin_writing
 from tests.integration.cases import ACCEPTED, HALL, NOW, OTHER_STATION, REFUSED, STATION, file_case, person, route, step
 from tests.unit.desk.fakes import Browser, desk_on
 
@@ -36,7 +38,7 @@ def services(engine):
     """Five petitions of the month and an accusation against the station."""
     services = desk_on(engine)
     services.now = NOW + 6 * DAY
-    services.share = AssistantShare(10, 6, 3, {"answer": 8, "no_answer": 2})
+    services.share = AssistantShare(10, 6, 3, {"answer": 8, "no_answer": 2}, {"helpful": 3, "unhelpful": 1})
     with Session(engine, expire_on_commit=False) as session:
         clerk = person("handler", STATION)
         for key, marks in (("good", ACCEPTED), ("bad", REFUSED)):
@@ -122,9 +124,30 @@ def test_each_sees_their_own_units_alone(browser):
     assert "助手解答" in seen
     assert "60.0%" in seen
     assert "没有答案" in seen
+    assert re.search(r"有帮助.*?3.*?75\.0%.*?没帮助.*?1.*?25\.0%", seen, re.DOTALL)
     for path in ("/reports/behind/on_time", "/reports/export/list.csv"):
         assert admin.get(path).status_code == 403
     assert browser("坐席", Role.OPERATOR, HALL).get("/reports").status_code == 403
+
+
+def test_what_operators_made_of_proposals(services, browser, engine):
+    supervisor = browser("主管", Role.SUPERVISOR, HALL)
+    services.add("坐席甲", Role.OPERATOR, HALL)
+    with Session(engine) as session:
+        begin_writing(session)
+        member = find_staff(session, "坐席甲")
+        for call, choice in (("a", "accepted"), ("b", "accepted"), ("c", "accepted"), ("d", "changed")):
+            value = HALL if choice == "changed" else None
+            record_choice(
+                session, call, "unit", choice, text="路灯", proposal=STATION, value=value, member=member, now=NOW
+            )
+        session.commit()
+    page = supervisor.get("/reports?period=month").text
+    assert "坐席对建议的取舍" in page
+    rows = rows_of(supervisor.get("/reports/export/proposals.csv?period=month"))
+    assert rows[0] == ["建议", "采纳", "修改", "不用", "采纳率"]
+    assert rows[1:] == [["承办单位", "3", "1", "0", "75.0%"]]
+    assert "坐席对建议的取舍" not in browser("承办", Role.HANDLER, STATION).get("/reports?period=month").text
 
 
 def test_what_is_behind_a_rate(browser):
@@ -157,7 +180,7 @@ def test_wrong_days_are_said(browser, query):
 
 
 def test_a_period_without_anything_says_what_to_do(services, browser):
-    services.share = AssistantShare(0, 0, 0, {})
+    services.share = AssistantShare(0, 0, 0, {}, {})
     page = browser("主管", Role.SUPERVISOR, HALL).get("/reports?since=2020-01-01&until=2020-01-31").text
     assert "这段时间没有诉求" in page
 

@@ -92,7 +92,7 @@ def test_a_list_is_masked_and_its_header_is_chinese(listed: Engine) -> None:
     header, first, *_ = rows_of(listed)
     assert header[:4] == ("工单号", "登记时间", "来源", "类别")
     row = dict(zip(header, first, strict=True))
-    assert (row["登记时间"], row["来源"], row["状态"]) == ("2026-03-02 10:00", "网页表单", "已收到，等待受理")
+    assert (row["登记时间"], row["来源"], row["状态"]) == ("2026-03-02 10:00", "网页表单", "新收到")
     assert row["诉求人（隐去部分）"] == "演**"
     assert row["电话（隐去部分）"] == "154****1234"
     assert "演示甲" not in str(first)

@@ -10,12 +10,14 @@ from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
 from channels.store import assistant_share, receive, record_replies
+from channels.turns import rate
 from petitions.clocks import SHANGHAI
 from petitions.log import SYSTEM, Actor
 from petitions.model import Petition
 from petitions.rates import rates
 from petitions.selection import ANY, NONE, Selection
 from petitions.statistics import Duration, Figure, counts, durations, overdue, repeats, returns, total, volume
+from storage import begin_writing
 from tests.integration.cases import (
     ACCEPTED,
     DISTRICT,
@@ -114,6 +116,7 @@ def test_a_group_of_states_and_whatever_clock(filed: Engine) -> None:
 
 def test_how_often_petitions_were_sent_back(filed: Engine) -> None:
     with Session(filed) as session:
+        begin_writing(session)
         first, second = session.scalars(select(Petition).where(Petition.form_key.in_(["first", "third"])))
         first.hops, second.hops = 1, 2
         session.flush()
@@ -262,10 +265,13 @@ def test_the_assistants_share(engine: Engine) -> None:
     with Session(engine) as session:
         for conversation, kinds in said.items():
             now = START + 30 * DAY if conversation == "next month" else START
-            number = receive(session, conversation, "你好", None, now=now).number
+            number = receive(session, conversation, "你好", conversation, now=now).number
             record_replies(session, conversation, number, [{"kind": kind, "text": "x"} for kind in kinds], now=now)
+        for conversation, rating in (("answered", "helpful"), ("refused", "unhelpful"), ("next month", "helpful")):
+            assert rate(session, conversation, conversation, rating, now=START)
         found = assistant_share(session, since=START, until=START + DAY)
         nothing = assistant_share(session, since=START - DAY, until=START)
     assert (found.conversations, found.answered, found.filed, found.rate) == (3, 1, 1, pytest.approx(1 / 3))
     assert found.kinds == {"answer": 2, "prompt": 1, "refusal": 1, "smalltalk": 1, "ticket": 1}
-    assert (nothing.conversations, nothing.rate) == (0, None)
+    assert found.ratings == {"helpful": 1, "unhelpful": 1}
+    assert (nothing.conversations, nothing.rate, nothing.ratings) == (0, None, {})

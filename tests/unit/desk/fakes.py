@@ -143,7 +143,7 @@ class FakeDesk:
     now: datetime = NOW
     said: list[tuple[str, str]] = field(default_factory=lambda: [("resident", "楼下垃圾三天没人清，电话13800138000")])
     alike: list[dict[str, Any]] = field(default_factory=list)
-    share: AssistantShare = field(default_factory=lambda: AssistantShare(0, 0, 0, {}))
+    share: AssistantShare = field(default_factory=lambda: AssistantShare(0, 0, 0, {}, {}))
     is_demo: bool = False
     knowledge: Any = field(default_factory=FakeKnowledge)
     route: Route = ROUTE
