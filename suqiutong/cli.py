@@ -16,6 +16,8 @@ import typer
 from desk import accounts, sessions
 from desk.accounts import Role
 from suqiutong import calls, casework, curating, database, processes, protecting, reporting, sending, showing, wechat
+from suqiutong.backup import back_up
+from suqiutong.backup import restore as put_back
 from suqiutong.doctor import examine
 from suqiutong.errors import CommandError
 from suqiutong.settings import read_settings, settings_table
@@ -105,6 +107,34 @@ def _upgrade(services: Services, revision: str = "head") -> None:
 def train() -> None:
     """Train the model and put it in place; the one before is kept."""
     train_model(read_settings(), _report)
+
+
+@commands.command()
+def backup(folder: Annotated[Path, typer.Argument(help="Where the two files go.")]) -> None:
+    """Back up all that cannot be made again, and apart from it the keys; the product may run."""
+    services = Services(read_settings())
+    data, keys = back_up(services.settings, folder, now=services.clock())
+    typer.echo(data)
+    typer.echo(keys)
+    _report("Keep the second one elsewhere: whoever has both reads every name and phone number.")
+
+
+@commands.command()
+def restore(
+    data: Annotated[Path, typer.Argument(help="The file of the data.")],
+    keys: Annotated[Path | None, typer.Option("--keys", help="The file of the keys; not where they still are.")] = None,
+) -> None:
+    """Put a backup in place of an empty database, bring it up to date and check its log; the product must not run."""
+    from petitions.log import verify
+
+    services = Services(read_settings())
+    put_back(services.settings, data, keys, _report)
+    _upgrade(services)
+    with services.sessions() as session:
+        found = verify(session)
+    typer.echo(f"petitions: {found.petitions}, events: {found.events}, log: {'holds' if found.holds else 'broken'}")
+    if not found.holds:
+        raise CommandError("the log does not hold: `suqiutong petitions verify` says where")
 
 
 @commands.command()

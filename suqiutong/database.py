@@ -91,6 +91,11 @@ def newest() -> str | None:
     return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
+def revisions() -> frozenset[str]:
+    """Every revision that the code knows."""
+    return frozenset(one.revision for one in ScriptDirectory.from_config(alembic_config()).walk_revisions())
+
+
 def _migrate(change: Callable[[Config, str], None], engine: Engine, revision: str) -> None:
     try:
         change(alembic_config(engine), revision)
