@@ -289,3 +289,15 @@ def test_doctor_finds_nothing_amiss_while_all_runs(running):
     result = running.command("doctor")
     assert result.returncode == 0, result.stdout
     assert {line[:4] for line in result.stdout.splitlines()} == {"ok  "}
+
+
+@pytest.mark.usefixtures("database")
+def test_a_backup_is_put_back_by_one_command(command, tmp_path):
+    done = command("backup", str(tmp_path / "backups"))
+    assert done.returncode == 0, done.stderr
+    data, keys = done.stdout.split()
+    elsewhere = product_environment(tmp_path / "elsewhere")
+    back = run_command("restore", data, "--keys", keys, environment=elsewhere)
+    assert back.returncode == 0, back.stderr
+    assert back.stdout == "petitions: 0, events: 0, log: holds\n"
+    assert "move it away first" in failure(run_command("restore", data, "--keys", keys, environment=elsewhere))
