@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from channels.services import Services
-from petitions import Draft, Filed, PetitionError, file_petition, find_ticket, parse_reference, ticket_of
+from petitions import (
+    Draft,
+    Filed,
+    PetitionError,
+    Repeat,
+    file_petition,
+    find_repeat,
+    find_ticket,
+    parse_reference,
+    ticket_of,
+)
+
+logger = logging.getLogger(__name__)
 
 CHANNEL = "form"
 
@@ -23,8 +38,26 @@ def route_of(services: Services, entry: Mapping[str, Any]) -> dict[str, Any]:
     return services.triage(draft_of(entry).text).to_json()
 
 
-def file(services: Services, entry: Mapping[str, Any], form_key: str) -> Filed:
-    """File what was reviewed, in one transaction; the same form key again gives the same petition."""
+def repeat_of(services: Services, entry: Mapping[str, Any]) -> Repeat | None:
+    """The ticket that may be the same matter; a search that fails never keeps a petition from being filed."""
+    draft = draft_of(entry)
+    try:
+        with services.sessions() as session:
+            return find_repeat(session, draft, services.triage(draft.text), now=services.clock())
+    except SQLAlchemyError as error:
+        logger.error("repeat_not_searched error=%s", type(error).__name__)
+        return None
+
+
+def file(services: Services, entry: Mapping[str, Any], form_key: str, *, join: str | None = None) -> Filed:
+    """File what was reviewed, in one transaction; the same form key again gives the same petition.
+
+    Args:
+        services: Of the product.
+        entry: The form.
+        form_key: Of the form.
+        join: Number of the ticket that the resident says is the same matter.
+    """
     draft = draft_of(entry)
     route = services.triage(draft.text)
     with services.sessions() as session:
@@ -38,6 +71,7 @@ def file(services: Services, entry: Mapping[str, Any], form_key: str) -> Filed:
             secret=services.secret,
             keyring=services.keyring,
             now=services.clock(),
+            join=join,
         )
         session.commit()
     return filed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -18,6 +19,7 @@ from channels.services import Services
 from channels.texts import say
 from channels.tokens import Tokens
 from language.personal import dialled, is_phone
+from petitions import Repeat
 from web.errors import WebError
 from web.requests import address_of, field, read_form
 
@@ -68,6 +70,26 @@ class Entry:
         return replace(self, phone=dialled(self.phone))
 
 
+def same_words(repeat: Repeat) -> str:
+    """A ticket that may be the same matter, as anybody may be told of it."""
+    return say(
+        "form.concluded" if repeat.is_concluded else "form.same",
+        community=repeat.community,
+        category=repeat.category,
+        date=repeat.filed_on,
+        state=repeat.state,
+    )
+
+
+def agreed(form: FormData, repeat: Repeat | None) -> str | None:
+    """The number of the ticket that the resident says is the same matter; None when another one or none was offered.
+
+    The words that were agreed to stand for it: its number is not for whoever did not file it.
+    """
+    is_same = repeat is not None and not repeat.is_concluded and field(form, "same") == same_words(repeat)
+    return repeat.number if repeat and is_same else None
+
+
 def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
     """The form's pages."""
     router = APIRouter()
@@ -111,8 +133,11 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
             return show_form(request, entry, {"place": outside})
         signed_key = field(form, "form_key")
         form_key = keys.read(signed_key)
-        if step == "file" and form_key is not None:
-            filed = await run_in_threadpool(filing.file, services, asdict(entry.settled()), form_key)
+        settled = asdict(entry.settled())
+        repeat = await run_in_threadpool(filing.repeat_of, services, settled)
+        join = agreed(form, repeat) if step == "join" else None
+        if form_key is not None and (step == "file" or join):
+            filed = await run_in_threadpool(partial(filing.file, services, settled, form_key, join=join))
             return pages.response(request, "filed.html", {"filed": filed})
         context = {
             "entry": entry.settled(),
@@ -121,6 +146,8 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
             "danger": danger,
             "form_key": signed_key if form_key else keys.sign(keys.new()),
             "is_expired": step == "file",
+            "same": same_words(repeat) if repeat else "",
+            "may_join": repeat is not None and not repeat.is_concluded,
         }
         return pages.response(request, "review.html", context)
 

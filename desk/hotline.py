@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import FormData
 
 from desk import choices, drafts
@@ -28,9 +30,11 @@ from desk.services import Services
 from desk.texts import TEXTS, say
 from language.normalise import strip_hidden
 from language.personal import dialled, is_phone
-from petitions import Draft, Filed, Route, file_petition
+from petitions import Draft, Filed, Repeat, Route, file_petition, find_repeat
 from petitions.correcting import CORRECTABLE
 from web.requests import field
+
+logger = logging.getLogger(__name__)
 
 MATTER_LEAST = 4
 LIMITS = {"matter": TEXT_LIMIT, "place": 200, "occurred": 100, "name": 40, "phone": 30, "reason": 200}
@@ -141,11 +145,11 @@ def hotline_router(services: Services, pages: Pages) -> APIRouter:
         route = view.corrected(proposed, made, person, entry.reason)
         if route.unit is None:
             return view.form(request, entry, key, {"form": say("hotline.errors.outside")})
-        if step != "file":
-            return view.read_back(request, entry, key, route)
-        if field(form, "has_consent") != "1":
-            return view.read_back(request, entry, key, route, problem=say("hotline.errors.has_consent"))
-        filed = view.file(person, entry, key, route)
+        repeat = view.repeat(entry, route)
+        problem = objection(form, repeat) if step == "file" else ""
+        if step != "file" or problem:
+            return view.read_back(request, entry, key, route, repeat, problem=problem)
+        filed = view.file(person, entry, key, route, join=field(form, "same") or None)
         due = [(TEXTS.all["clocks"][one["clock"]], datetime.fromisoformat(one["at"])) for one in filed.ticket["due"]]
         return pages.response(request, "hotline_filed.html", {"filed": filed, "due": due})
 
@@ -201,7 +205,18 @@ class HotlineView:
         }
         return self._pages.response(request, "hotline.html", context, status=422 if problems else 200)
 
-    def read_back(self, request: Request, entry: Entry, key: str, route: Route, *, problem: str = "") -> Response:
+    def repeat(self, entry: Entry, route: Route) -> Repeat | None:
+        """The ticket that may be the same matter; a search that fails never keeps a petition from being filed."""
+        try:
+            with self._services.sessions() as session:
+                return find_repeat(session, entry.draft(), route, now=self._services.clock())
+        except SQLAlchemyError as error:
+            logger.error("repeat_not_searched error=%s", type(error).__name__)
+            return None
+
+    def read_back(
+        self, request: Request, entry: Entry, key: str, route: Route, repeat: Repeat | None, *, problem: str = ""
+    ) -> Response:
         """What is read to the caller, and the button that files it."""
         danger = self._services.find_danger(entry.matter)
         context = {
@@ -212,12 +227,21 @@ class HotlineView:
             "text": spoken(entry.draft(), route),
             "clocks": clocks_for(route),
             "danger": danger,
+            "repeat": repeat,
             "problem_sentence": problem,
         }
         return self._pages.response(request, "hotline_read.html", context, status=422 if problem else 200)
 
-    def file(self, person: Person, entry: Entry, key: str, route: Route) -> Filed:
-        """File it and end the call, in one transaction; the same form again gives the same petition and code."""
+    def file(self, person: Person, entry: Entry, key: str, route: Route, *, join: str | None) -> Filed:
+        """File it and end the call, in one transaction; the same form again gives the same petition and code.
+
+        Args:
+            person: Who files it.
+            entry: The form.
+            key: Of the call.
+            route: Where it goes.
+            join: Number of the ticket that the caller says is the same matter.
+        """
         services = self._services
         agreed = say("hotline.consented", name=person.member.name)
         with services.sessions() as session:
@@ -232,10 +256,20 @@ class HotlineView:
                 secret=services.secret,
                 keyring=services.keyring,
                 now=services.clock(),
+                join=join,
             )
             drafts.end_call(session, person.token)
             session.commit()
         return filed
+
+
+def objection(form: FormData, repeat: Repeat | None) -> str:
+    """What keeps the form from being filed as it was read: no consent, or the ticket to join is not there any more."""
+    if field(form, "has_consent") != "1":
+        return say("hotline.errors.has_consent")
+    same = field(form, "same")
+    is_offered = repeat is not None and not repeat.is_concluded and repeat.number == same
+    return "" if is_offered or not same else say("hotline.errors.same")
 
 
 def spoken(draft: Draft, route: Route) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -73,6 +73,7 @@ def find_repeat(session: Session, draft: Draft, route: Route, *, now: datetime) 
         route: Where it would go; its vector tells what it means.
         now: Aware.
     """
+    draft = replace(draft, community=draft.community or route.community)
     if route.is_restricted or draft.community is None:
         return None
     rules = own_repeats()

@@ -338,6 +338,27 @@ def ready(client, said=SAID, **changes):
     return page, form_fields(page)
 
 
+def test_a_caller_joins_the_ticket_that_is_the_same_matter(browser, session):
+    earlier = browser("李四")
+    _, fields = ready(earlier)
+    filed = earlier.post("/assist/file", data=fields | {"has_consent": "1"})
+    known = re.search(r'class="number">([^<]+)<', filed.text)[1]
+    client = browser("张三")
+    page, fields = ready(client)
+    assert known in page.text
+    assert "可能已有工单" in page.text
+    refused = client.post("/assist/file", data=fields | {"has_consent": "1", "same": "GM2603020000099"})
+    assert refused.status_code == 422
+    assert "不能并入" in refused.text
+    assert session.scalar(select(func.count()).select_from(Petition)) == 1
+    sent = [client.post("/assist/file", data=fields | {"has_consent": "1", "same": known}) for _ in range(2)]
+    numbers = {re.search(r'class="number">([^<]+)<', answer.text)[1] for answer in sent}
+    assert len(numbers) == 1
+    session.rollback()
+    states = dict(session.execute(select(Petition.number, Petition.state)).all())
+    assert states == {known: "received", numbers.pop(): "merged"}
+
+
 def test_the_form_is_filled_in_read_back_and_filed_once(services, browser, session):
     client = browser("张三")
     say(client, SAID)

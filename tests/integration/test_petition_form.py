@@ -183,6 +183,40 @@ def test_going_back_keeps_everything():
     run(scenario)
 
 
+def test_the_same_matter_is_offered_and_joined():
+    services = CaseServices()
+
+    async def scenario(client):
+        first = number_of(await file(client))
+        review = await client.post("/petition", data=FIELDS | {"step": "review"})
+        same = re.search(r'name="same" value="([^"]+)"', review.text)[1]
+        assert "白花社区" in same
+        assert first not in review.text
+        sent = FIELDS | {"form_key": key_of(review), "step": "join"}
+        for wrong in ("", "另一件事"):
+            again = await client.post("/petition", data=sent | {"same": wrong})
+            assert "核对诉求" in again.text
+            assert petitions_of(services) == 1
+        joined = [number_of(await client.post("/petition", data=sent | {"same": same})) for _ in range(2)]
+        assert joined[0] == joined[1] != first
+        return first, joined[0]
+
+    first, joined = run(scenario, services)
+    with services.sessions() as session:
+        states = {row.number: (row.state, row.merged_into) for row in session.scalars(select(Petition))}
+    assert states[joined] == ("merged", first)
+    assert states[first] == ("received", None)
+
+
+def test_another_matter_is_offered_nothing():
+    async def scenario(client):
+        await file(client)
+        other = FIELDS | {"matter": "路灯坏了三天，晚上看不见路。", "step": "review"}
+        assert 'name="same"' not in (await client.post("/petition", data=other)).text
+
+    run(scenario)
+
+
 def test_danger_is_said_on_the_review():
     async def scenario(client):
         page = await client.post("/petition", data=FIELDS | {"matter": "家里有煤气味，没人管", "step": "review"})
