@@ -24,8 +24,9 @@ types: ## Check types.
 	@scripts/setup.sh dev
 	@.venv/bin/mypy
 
-bench: setup ## Measure the answer times of the running product.
-	@.venv/bin/python scripts/bench.py
+bench: ## Measure the whole path of a message beside stock Rasa (docs/benchmarks.md; a quarter of an hour).
+	@scripts/setup.sh dev
+	@.venv/bin/python -m bench.speed.measure
 
 .PHONY: bench-answers
 bench-answers: setup ## Measure answers: quality, each step switched off, time (docs/benchmarks.md).
