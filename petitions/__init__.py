@@ -1,6 +1,7 @@
 """Petitions: how one is read from messages, routed, filed and found again, and handled to its end."""
 
 from petitions.cases import Outcome, act, allowed_actions
+from petitions.conversations import channel_of, new_wechat_conversation
 from petitions.correcting import correct
 from petitions.errors import PetitionError
 from petitions.filing import Filed, file_petition, find_own_ticket, find_ticket, staff_label, state_label, ticket_of
@@ -33,12 +34,14 @@ __all__ = [
     "Rules",
     "act",
     "allowed_actions",
+    "channel_of",
     "correct",
     "file_petition",
     "find_own_ticket",
     "find_repeat",
     "find_ticket",
     "matter_beside",
+    "new_wechat_conversation",
     "next_matter",
     "next_slot",
     "open_slots",

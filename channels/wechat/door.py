@@ -31,7 +31,7 @@ from channels.wechat.client import Api, WeChatError
 from channels.wechat.messages import Forget, Hint, Ignore, Inbound, NoticeResult, Say
 from channels.wechat.rules import Rules, own_rules
 from channels.wechat.store import Arrival, Box, BusyError, Sending, Work
-from petitions import find_own_ticket
+from petitions import find_own_ticket, new_wechat_conversation
 from petitions.numbers import query_code, shown_code
 from web.errors import WebError
 
@@ -138,7 +138,7 @@ class Door:
         storing = self._spawn(self._arrive(inbound, Say(text), is_answered=True))
         stored, _ = await asyncio.wait({storing}, timeout=DANGER_STORE_SECONDS)
         is_stored = bool(stored) and storing.exception() is None
-        conversation = storing.result().conversation if is_stored else store.new_conversation()
+        conversation = storing.result().conversation if is_stored else new_wechat_conversation()
         messages = await self._chat.reply(conversation, text, address=conversation, message_id=inbound.key)
         return words.split(words.text_of(messages), self._rules.text_bytes)[0]
 

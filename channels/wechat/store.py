@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from channels import store
 from channels.texts import say
 from channels.wechat.rules import Allowance, Rules
+from petitions import new_wechat_conversation
 from storage import Base, UtcDateTime, begin_writing
 
 
@@ -203,17 +203,14 @@ def arrive(
     return Arrival(known.id, person.id, person.conversation, known.deliveries, known.answered_at is not None)
 
 
-def new_conversation() -> str:
-    """A name that nothing tells of whom it is."""
-    return f"wechat-{secrets.token_hex(16)}"
-
-
 def _person(session: Session, box: Box, openid: str) -> WeChatPerson:
     by_digest = select(WeChatPerson).where(WeChatPerson.digest == box.digest(openid)).with_for_update()
     found = session.scalar(by_digest)
     if found is not None:
         return found
-    person = WeChatPerson(digest=box.digest(openid), openid=box.seal(openid), conversation=new_conversation(), quota=0)
+    person = WeChatPerson(
+        digest=box.digest(openid), openid=box.seal(openid), conversation=new_wechat_conversation(), quota=0
+    )
     try:
         with session.begin_nested():
             session.add(person)

@@ -400,6 +400,7 @@ def test_who_unfollows_is_forgotten_and_their_petition_stays(engine):
             assert set(session.scalars(select(WeChatInbox.person_id))) == {people[0].id}
             petition = session.scalars(select(Petition)).one()
             assert petition.conversation not in left
+            assert petition.channel == "wechat"
         await one.ask(A, "我又来了")
         with Session(engine) as session:
             names = set(session.scalars(select(WeChatPerson.conversation)))

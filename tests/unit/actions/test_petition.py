@@ -10,7 +10,7 @@ from actions.answering import Answer
 from actions.base import texts
 from actions.danger import Crisis, Emergency
 from actions.petition import ReadPetition, SubmitPetition
-from petitions import Petition, PetitionError, Repeat, file_petition
+from petitions import Petition, PetitionError, Repeat, file_petition, new_wechat_conversation
 from tests.unit.actions.fakes import FakeServices, Resident, kinds
 from tests.unit.channels.fakes import NOW
 
@@ -270,6 +270,17 @@ def test_the_petition_is_read_back_with_where_it_goes_and_why():
     assert message["ticket"]["number"] is None
     assert message["ticket"]["state"] == "draft"
     assert [button["text"] for button in message["buttons"]] == ["确认提交", "取消登记"]
+
+
+@pytest.mark.parametrize(
+    ("sender", "channel"), [(new_wechat_conversation(), "wechat"), ("resident", "chat"), ("wechat", "chat")]
+)
+def test_a_petition_carries_the_channel_of_its_conversation_whatever_a_slot_says(sender, channel):
+    resident = ready(sender=sender)
+    resident.slots |= {"channel": "letter", "metadata": {"channel": "letter"}}
+    assert kinds(resident.tells("确认提交", "confirm")) == ["ticket"]
+    with resident.services.sessions() as session:
+        assert session.scalars(select(Petition.channel)).all() == [channel]
 
 
 OFFERED = Repeat("GM2603020000013", "环境卫生", "白花", NOW.date(), "正在办理", is_concluded=False)
