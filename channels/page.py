@@ -18,7 +18,7 @@ from web.errors import WebError
 from web.requests import address_of, check_origin, field, read_form, set_cookie
 
 COOKIE = "conversation"
-PAGES = frozenset({"/", "/petition", "/petition/status"})
+PAGES = frozenset({"/", "/petition", "/petition/status", "/wechat/my"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from petitions.model import Petition
 from petitions.numbers import Reference, parse_reference
 from petitions.parting import split_petition
 from petitions.privacy import Keyring
+from petitions.progress import Progress, progress_in, progress_of
 from petitions.rates import rates
 from petitions.repeats import Repeat, find_repeat
 from petitions.rules import Rules, own_rules
@@ -28,6 +29,7 @@ __all__ = [
     "Outcome",
     "Petition",
     "PetitionError",
+    "Progress",
     "Reference",
     "Repeat",
     "Route",
@@ -48,6 +50,8 @@ __all__ = [
     "own_rules",
     "parse_reference",
     "part_question",
+    "progress_in",
+    "progress_of",
     "rates",
     "read_message",
     "recompute_provisional",

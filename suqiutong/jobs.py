@@ -58,6 +58,7 @@ def recompute(services: Services) -> int:
 def clean(services: Services) -> int:
     """Delete what is kept longer than it may be: questions, labels, personal data, delivered messages; how much."""
     from channels.turns import LABEL_RETENTION, purge_labels
+    from channels.wechat.login import purge_logins
     from channels.wechat.rules import own_rules as wechat_rules
     from channels.wechat.store import purge as purge_wechat
     from desk import choices, drafts
@@ -73,6 +74,7 @@ def clean(services: Services) -> int:
         done += purge_outbox(session, now=now)
     with services.writing() as session:
         done += purge_wechat(session, wechat_rules(), now=now)
+        done += purge_logins(session, now=now)
     while True:
         with services.writing() as session:
             count = purge(session, now=now)

@@ -9,6 +9,7 @@ from channels.services import Services
 from channels.wechat import store
 from channels.wechat.account import Account
 from channels.wechat.client import Api, WeChatError, make_http
+from channels.wechat.mine import PATH
 from channels.wechat.route import make_client
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ async def _tell(
         return False
     values = {"number": number, "state": label[:FIELD_SIGNS]}
     fields = {account.notice_fields[name]: value for name, value in values.items() if name in account.notice_fields}
-    url = f"{services.settings.public_url}/petition/status" if services.settings.public_url else ""
+    url = services.settings.public_url + PATH if services.settings.public_url else ""
     return await _try(lambda: api.send_notice(found.openid, fields, url=url, key=key))
 
 
