@@ -112,6 +112,8 @@ class Simulator:
         self.visitor = ""
         self._codes: dict[str, str | None] = {}
         self.reply_seconds: list[float] = []
+        # Deliveries to which no reply came in time, and replies that showed nothing.
+        self.closed = self.silent = 0
 
     @property
     def product(self) -> str:
@@ -147,6 +149,7 @@ class Simulator:
                 async with asyncio.timeout(self._rules.closes_seconds):
                     response = await self._post(body)
             except TimeoutError:
+                self.closed += 1
                 self._draw(f"  closed after {self._rules.closes_seconds} s")
                 continue
             except httpx.HTTPError as error:
@@ -155,6 +158,7 @@ class Simulator:
             seconds = time.perf_counter() - started
             self.reply_seconds.append(seconds)
             shown = self._read(response)
+            self.silent += shown is None
             self._draw(f"  {seconds * 1000:.0f} ms: {'nothing' if shown is None else f'{shown.how} {shown.text}'}")
             break
         else:
