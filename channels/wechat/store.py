@@ -337,6 +337,23 @@ def carry(session: Session, box: Box, inbox_id: int, *, limit_bytes: int, now: d
     return Carried(tuple(taken), len(pending) - len(taken))
 
 
+def take_back(session: Session, arrival: Arrival, *, now: datetime) -> None:
+    """What went with the reply to this delivery waits again: WeChat had closed before, and has not delivered once more.
+
+    Args:
+        session: At the start of a transaction.
+        arrival: The delivery. A later one of the same message has been given the same texts, and they stay with it.
+        now: Aware.
+    """
+    begin_writing(session)
+    if _lock_person(session, arrival.person_id) is None:
+        return
+    row = session.get_one(WeChatInbox, arrival.inbox_id, populate_existing=True)
+    if row.deliveries == arrival.deliveries:
+        mine = update(WeChatOutgoing).where(WeChatOutgoing.carrier == arrival.inbox_id)
+        session.execute(mine.values(delivered_at=None, carrier=None, next_at=now))
+
+
 def take_to_send(
     session: Session,
     box: Box,
