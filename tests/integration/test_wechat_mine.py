@@ -17,7 +17,7 @@ from channels.texts import say
 from channels.wechat import store
 from channels.wechat.login import WeChatLogin, purge_logins
 from channels.wechat.rules import own_rules
-from channels.wechat.simulator import Fault, Simulator, listening
+from channels.wechat.simulator import Console, Fault, Simulator, listening
 from petitions import progress_in
 from storage import begin_writing
 from tests.conftest import free_ports
@@ -112,6 +112,16 @@ def test_from_the_menu_to_ones_own_petitions_and_no_others(engine, caplog):
     with caplog.at_level(logging.INFO, "channels"):
         run(engine, scenario)
     assert A not in caplog.text
+
+
+def test_a_developer_opens_the_page_as_the_simulated_resident(engine):
+    async def scenario(one):
+        number, lines, typed = one.follow(A).number, [], iter([":my\n", ":quit\n"])
+        await Console(one.simulator, A, lines.append).run(lambda: next(typed))
+        async with httpx.AsyncClient(trust_env=False) as browser:
+            assert number in (await browser.get(lines[-1], follow_redirects=True)).text
+
+    run(engine, scenario)
 
 
 def test_outside_wechat_both_ways_are_shown_and_nobody_is_sent_away(engine):
