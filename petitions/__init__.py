@@ -4,14 +4,24 @@ from petitions.cases import Outcome, act, allowed_actions
 from petitions.conversations import channel_of, new_wechat_conversation
 from petitions.correcting import correct
 from petitions.errors import PetitionError
-from petitions.filing import Filed, file_petition, find_own_ticket, find_ticket, staff_label, state_label, ticket_of
+from petitions.filing import (
+    Filed,
+    file_petition,
+    find_own_ticket,
+    find_ticket,
+    joined_label,
+    list_own_tickets,
+    staff_label,
+    state_label,
+    ticket_of,
+)
 from petitions.intake import Draft, next_matter, next_slot, open_slots, read_message
 from petitions.log import PETITIONER, SYSTEM, Actor, replay, seal, verify
 from petitions.model import Petition
-from petitions.numbers import Reference, parse_reference
+from petitions.numbers import Reference, parse_reference, shown_code
 from petitions.parting import split_petition
 from petitions.privacy import Keyring
-from petitions.progress import Progress, progress_in, progress_of
+from petitions.progress import Joined, Progress, progress_of, whole_of
 from petitions.rates import rates
 from petitions.repeats import Repeat, find_repeat
 from petitions.rules import Rules, own_rules
@@ -25,6 +35,7 @@ __all__ = [
     "Actor",
     "Draft",
     "Filed",
+    "Joined",
     "Keyring",
     "Outcome",
     "Petition",
@@ -42,6 +53,8 @@ __all__ = [
     "find_own_ticket",
     "find_repeat",
     "find_ticket",
+    "joined_label",
+    "list_own_tickets",
     "matter_beside",
     "new_wechat_conversation",
     "next_matter",
@@ -50,13 +63,13 @@ __all__ = [
     "own_rules",
     "parse_reference",
     "part_question",
-    "progress_in",
     "progress_of",
     "rates",
     "read_message",
     "recompute_provisional",
     "replay",
     "seal",
+    "shown_code",
     "split_petition",
     "staff_label",
     "state_label",
@@ -64,4 +77,5 @@ __all__ = [
     "ticket_of",
     "triage",
     "verify",
+    "whole_of",
 ]

@@ -173,7 +173,9 @@ def mark(session: Session, message_id: int, attempt: int, problem: DeliveryError
 def letter_of(message: OutboxMessage, petition: Petition) -> Letter:
     """The message as it is delivered. It tells nothing personal: who may read more looks the ticket up."""
     rules = own_outbox()
-    label = own_lifecycle().states[message.payload["state"]].label
+    state = own_lifecycle().states[message.payload["state"]]
+    is_joined = message.kind in rules.joined.values()
+    label = (state.joined if is_joined else None) or state.label
     text = rules.texts[message.kind].format(number=petition.number, label=label)
     label = rules.labels.get(message.kind, label)
     recipient = message.unit or petition.conversation

@@ -1,7 +1,8 @@
-"""How far a petition is, as its petitioner may read it: the states it went through, and what was answered."""
+"""How far a petition has come, as its petitioner is told; and, for a merged one, the ticket that it joined."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,65 +10,105 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from petitions.filing import state_label, ticket_of
+from language.personal import mask_personal
+from petitions.filing import joined_label, state_label, ticket_of
 from petitions.model import Event, Petition
+from petitions.privacy import Keyring, personal_of
+
+_REPLY = "reply"
+HIDDEN = "＊＊"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A state that a petition came to, in a resident's words."""
+    """A state that was reached, in the resident's words."""
+
+    at: datetime
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What became of the ticket that a petition was merged into, and nothing of whose it is.
+
+    Attributes:
+        label: Where it stands.
+        reply: What was replied, masked; None without a reply.
+        due: Its running clocks, as in a ticket.
+    """
 
     label: str
-    at: datetime
+    reply: str | None
+    due: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A petition as its petitioner sees it.
+    """How far a petition has come.
 
     Attributes:
-        ticket: From `ticket_of`.
-        matter: What was said, without what is personal in it.
-        filed_at: Aware.
-        steps: Newest first; the last one is its filing.
-        answer: The unit's last reply; empty without one, or once erased.
+        steps: The states that it reached, oldest first.
+        reply: What was replied last; None without a reply, or once it was erased.
+        joined: Of the ticket it was merged into, at the end of the chain; None where it stands by itself.
     """
 
-    ticket: dict[str, Any]
-    matter: str
-    filed_at: datetime
     steps: tuple[Step, ...]
-    answer: str
+    reply: str | None
+    joined: Joined | None
 
 
-def progress_of(petition: Petition) -> Progress:
-    """How far a petition is, for whoever has proved that it is theirs."""
-    newest_first = petition.events[::-1]
-    answers = (event.private.payload.get("answer") for event in newest_first if event.private)
-    return Progress(
-        ticket_of(petition),
-        petition.matter,
-        petition.filed_at,
-        tuple(
-            Step(state_label(event.state_to), event.at) for event in newest_first if event.state_from != event.state_to
-        ),
-        next((str(answer) for answer in answers if answer), ""),
-    )
-
-
-def progress_in(session: Session, conversation: str, *, limit: int = 20) -> list[Progress]:
-    """How far the petitions filed in a conversation are, newest first.
+def progress_of(session: Session, petition: Petition, keyring: Keyring) -> Progress:
+    """How far a petition has come, for whoever has proved that it is theirs.
 
     Args:
         session: Open.
-        conversation: Whose petitions; the caller has proved that it is theirs.
-        limit: At most so many.
+        petition: Theirs.
+        keyring: Opens the name of the other petitioner, to take it out of a reply.
     """
-    petitions = session.scalars(
-        select(Petition)
-        .where(Petition.conversation == conversation, Petition.conversation != "", Petition.number.is_not(None))
-        .options(selectinload(Petition.clocks), selectinload(Petition.events).selectinload(Event.private))
-        .order_by(Petition.id.desc())
-        .limit(limit)
-    )
-    return [progress_of(petition) for petition in petitions]
+    events = _events(session, petition)
+    steps = tuple(Step(event.at, state_label(event.state_to)) for event in events if event.state_from != event.state_to)
+    whole = whole_of(session, petition)
+    joined = None
+    if whole is not None:
+        reply = _reply(_events(session, whole))
+        joined = Joined(
+            joined_label(whole.state),
+            _for_others(reply, personal_of(keyring, whole.petitioner)) if reply else None,
+            ticket_of(whole)["due"],
+        )
+    return Progress(steps, _reply(events), joined)
+
+
+def whole_of(session: Session, petition: Petition) -> Petition | None:
+    """The ticket that a petition was merged into, through all that were merged on the way; None where it was not."""
+    seen = {petition.number}
+    whole = None
+    number = petition.merged_into
+    while number is not None and number not in seen:
+        seen.add(number)
+        found = session.scalar(select(Petition).where(Petition.number == number))
+        if found is None:
+            break
+        whole, number = found, found.merged_into
+    return whole
+
+
+def _events(session: Session, petition: Petition) -> list[Event]:
+    statement = select(Event).where(Event.petition_id == petition.id).order_by(Event.number)
+    return list(session.scalars(statement.options(selectinload(Event.private))))
+
+
+def _reply(events: list[Event]) -> str | None:
+    """The last reply that has not been erased."""
+    for event in reversed(events):
+        if event.action == _REPLY:
+            answer = event.private.payload.get("answer") if event.private else None
+            return str(answer) if answer else None
+    return None
+
+
+def _for_others(reply: str, personal: Mapping[str, str]) -> str:
+    """A reply without what is personal of whom it was written to."""
+    for value in filter(None, personal.values()):
+        reply = reply.replace(value, HIDDEN)
+    return mask_personal(reply)

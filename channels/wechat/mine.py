@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from channels.chat import Chat
@@ -18,7 +21,7 @@ from channels.wechat.client import WeChatError, make_http
 from channels.wechat.login import ATTEMPT_HOURS, LOGIN_HOURS, Logins, conversation_of
 from channels.wechat.route import make_client
 from channels.wechat.store import Box
-from petitions import Progress, progress_in
+from petitions import Petition, Progress, list_own_tickets, progress_of, ticket_of
 from web.errors import WebError
 from web.requests import address_of, set_cookie
 
@@ -29,6 +32,16 @@ BY_CODE = "/petition/status"
 ATTEMPT_COOKIE, COOKIE = "wechat_attempt", "wechat_login"
 # A WeChat code is some dozens of signs.
 CODE_LIMIT = 200
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A petition as its petitioner is shown it; `matter` is what was said, without what is personal in it."""
+
+    ticket: dict[str, Any]
+    matter: str
+    progress: Progress
 
 
 class Mine:
@@ -103,10 +116,15 @@ class Mine:
         if (wait_seconds := self._chat.address_limit.take(address_of(request))) is not None:
             raise WebError("too_fast", retry_after_seconds=wait_seconds)
 
-    def _own_petitions(self, request: Request) -> list[Progress] | None:
+    def _own_petitions(self, request: Request) -> list[Own] | None:
         with self._services.sessions() as session:
             conversation = self._logins.read(session, request.cookies.get(COOKIE))
-            return None if conversation is None else progress_in(session, conversation)
+            if conversation is None:
+                return None
+            return [self._own(session, petition) for petition in list_own_tickets(session, conversation, limit=SHOWN)]
+
+    def _own(self, session: Session, petition: Petition) -> Own:
+        return Own(ticket_of(petition), petition.matter, progress_of(session, petition, self._services.keyring))
 
     def _use(self, cookie: str | None, state: str) -> bool:
         with self._services.sessions() as session:

@@ -18,7 +18,6 @@ from channels.wechat import store
 from channels.wechat.login import WeChatLogin, purge_logins
 from channels.wechat.rules import own_rules
 from channels.wechat.simulator import Console, Fault, Simulator, listening
-from petitions import progress_in
 from storage import begin_writing
 from tests.conftest import free_ports
 from tests.integration.cases import STATION, file_case, person, step
@@ -112,6 +111,25 @@ def test_from_the_menu_to_ones_own_petitions_and_no_others(engine, caplog):
     with caplog.at_level(logging.INFO, "channels"):
         run(engine, scenario)
     assert A not in caplog.text
+
+
+def test_who_joined_another_sees_how_far_that_one_is(engine):
+    async def scenario(one):
+        whole, joined = one.follow(B), one.follow(A, "form-2")
+        with one.services.sessions() as session:
+            begin_writing(session)
+            step(session, session.merge(joined), "join", into=whole.number)
+            petition = session.merge(whole)
+            step(session, petition, "accept", person("handler", STATION))
+            step(session, petition, "reply", person("handler", STATION), answer=ANSWER)
+            session.commit()
+        async with one.browser(A) as browser:
+            page = (await browser.get("/wechat/my", follow_redirects=True)).text
+            assert (joined.number in page, whole.number in page) == (True, False)
+            assert say("progress.joined") in page
+            assert ANSWER in page
+
+    run(engine, scenario)
 
 
 def test_a_developer_opens_the_page_as_the_simulated_resident(engine):
@@ -232,14 +250,6 @@ def test_who_never_wrote_or_has_gone_sees_nothing(engine):
             assert (say("wechat.my.none") in page.text, number in page.text) == (True, False)
 
     run(engine, scenario)
-
-
-def test_a_petition_without_a_conversation_is_nobodys(engine):
-    with Session(engine) as session:
-        petition = file_case(session)
-        assert [one.ticket["number"] for one in progress_in(session, petition.conversation)] == [petition.number]
-        petition.conversation = ""
-        assert progress_in(session, "") == []
 
 
 @pytest.mark.parametrize("kind", ["unverified", "subscription"])
