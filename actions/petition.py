@@ -35,6 +35,7 @@ from petitions import (
     PetitionError,
     Repeat,
     Route,
+    channel_of,
     file_petition,
     find_repeat,
     next_matter,
@@ -83,7 +84,7 @@ class ReadPetition(ServiceAction):
         draft = read_message(kept, text, requested, self.services.jurisdiction)
         draft = _with_place_moved(kept, draft, self.services.jurisdiction)
         if is_first:
-            draft = _with_what_was_said_before(draft, tracker, self.services.jurisdiction)
+            draft = self._with_what_was_said_before(draft, tracker)
             if draft.matter is None:
                 draft = next_matter(draft, self.services.jurisdiction)
         if is_first and tracker.get_slot("in_crisis") and intent == "file_petition" and confidence < SURE:
@@ -100,6 +101,34 @@ class ReadPetition(ServiceAction):
                 dispatcher.utter_message(json_message=reply.to_json())
                 return matter
         return text
+
+    def _with_what_was_said_before(self, draft: Draft, tracker: Tracker) -> Draft:
+        """A petition that begins after a danger or an unanswered question is about these, if it says nothing else."""
+        danger: str | None = tracker.get_slot("danger_text")
+        question: str | None = (tracker.get_slot("knowledge_context") or {}).get("unanswered")
+        if danger and draft.matter:
+            return self._beside_danger(draft, danger, draft.matter)
+        if danger:
+            return replace(draft, matter=danger)
+        if draft.matter is None and question:
+            return read_message(draft, question, None, self.services.jurisdiction)
+        return draft
+
+    def _beside_danger(self, draft: Draft, danger: str, matter: str) -> Draft:
+        """The draft with the danger in it where it tells more of it; else the resident is asked what is filed."""
+        first, *others = draft.matters or (matter,)
+        whole = f"{danger}。{matter}"
+        if self._is_of(danger, first):
+            # It belongs to the first of several matters, or it would be gone once they are parted.
+            return replace(draft, matter=whole, matters=(f"{danger}。{first}", *others) if others else ())
+        return replace(draft, matter=whole, matters=(first, *others, danger))
+
+    def _is_of(self, danger: str, matter: str) -> bool:
+        """Whether a matter is plainly of this danger: the same danger, or the same kind of matter."""
+        known, found = (self.services.find_danger(text) for text in (danger, matter))
+        if known and found and known.name == found.name:
+            return True
+        return self.services.triage(danger).category == self.services.triage(matter).category
 
     def _answers(self, draft: Draft, tracker: Tracker) -> bool:
         """Whether the message plainly gives what was asked, whatever its intent looks like."""
@@ -282,7 +311,7 @@ class SubmitPetition(ServiceAction):
                 self.services.triage(draft.text),
                 form_key=f"chat:{tracker.get_slot('petition_key')}",
                 conversation=tracker.sender_id,
-                channel="chat",
+                channel=channel_of(tracker.sender_id),
                 secret=self.services.secret,
                 keyring=self.services.keyring,
                 now=self.services.clock(),
@@ -360,16 +389,3 @@ def _with_place_moved(kept: Draft, draft: Draft, jurisdiction: Jurisdiction) -> 
         return draft
     old, new = (jurisdiction.locate(str(place)).words for place in (kept.place, draft.place))
     return replace(draft, matter=draft.matter.replace(old, new)) if old else draft
-
-
-def _with_what_was_said_before(draft: Draft, tracker: Tracker, jurisdiction: Jurisdiction) -> Draft:
-    """A petition that begins after a danger or an unanswered question is about these."""
-    danger: str | None = tracker.get_slot("danger_text")
-    question: str | None = (tracker.get_slot("knowledge_context") or {}).get("unanswered")
-    if danger:
-        # The danger belongs to the first of several matters, or it would be gone once they are parted.
-        matters = (f"{danger}。{draft.matters[0]}", *draft.matters[1:]) if draft.matters else ()
-        return replace(draft, matter="。".join(filter(None, (danger, draft.matter))), matters=matters)
-    if draft.matter is None and question:
-        return read_message(draft, question, None, jurisdiction)
-    return draft

@@ -24,6 +24,7 @@ from channels.rasa import RasaClient
 from channels.rating import rating_router
 from channels.render import Pages
 from channels.services import Services
+from channels.wechat.mine import mine_router
 from channels.wechat.route import wechat_router
 from web.errors import WebError, http_code
 from web.guard import Guard
@@ -76,6 +77,7 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     app.include_router(rating_router(services, chat, pages))
     app.include_router(form_router(services, chat, pages))
     app.include_router(wechat_router(services, chat, metrics))
+    app.include_router(mine_router(services, chat, pages))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
 
     @app.exception_handler(WebError)

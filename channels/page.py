@@ -18,7 +18,7 @@ from web.errors import WebError
 from web.requests import address_of, check_origin, field, read_form, set_cookie
 
 COOKIE = "conversation"
-PAGES = frozenset({"/", "/petition", "/petition/status"})
+PAGES = frozenset({"/", "/petition", "/petition/status", "/wechat/my"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,9 @@ def turns_of(services: Services, chat: Chat, conversation: str | None) -> list[T
         elif row.answers in turns:
             turns[row.answers].replies.append(row.payload)
     for number, turn in turns.items():
-        turn.replies[:] = chat.fresh.get(conversation, number) or turn.replies
+        fresh = chat.fresh.get(conversation, number) or []
+        # What was told since stands below the replies.
+        turn.replies[: len(fresh)] = fresh
     return list(turns.values())
 
 

@@ -62,6 +62,12 @@ def due_words(due: Mapping[str, str]) -> str:
     )
 
 
+def moment_words(at: datetime) -> str:
+    """A moment in words, in local time."""
+    here = at.astimezone(_HERE)
+    return say("progress.at", year=here.year, month=here.month, day=here.day, time=here.strftime("%H:%M"))
+
+
 def is_rated(replies: Sequence[Mapping[str, Any]]) -> bool:
     """Whether residents are asked what they think of these replies."""
     return any(reply["kind"] in RATED_KINDS for reply in replies)
@@ -85,6 +91,7 @@ class Pages:
         texts = load_texts()
         self._environment = Templates(Path(__file__).with_name("templates"))
         self._environment.filters |= {"rich": rich, "marked": marked, "query_code": query_code, "due_words": due_words}
+        self._environment.filters["moment_words"] = moment_words
         self._environment.globals |= {
             "texts": texts,
             "say": say,

@@ -172,6 +172,53 @@ def record_replies(
     )
 
 
+def add_message(
+    session: Session, conversation: str, message: dict[str, Any], *, message_id: str | None = None, now: datetime
+) -> bool:
+    """Store a message that no single message of the resident asked for; it stands below their last one.
+
+    Args:
+        session: Open transaction.
+        conversation: Identity of the conversation.
+        message: Of the contract.
+        message_id: The sender's own id of it.
+        now: Aware.
+
+    Returns:
+        False when a message of that id is stored already.
+    """
+    lock_conversation(session, conversation)
+    mine = ChatMessage.conversation == conversation
+    if message_id is not None and session.scalar(
+        select(ChatMessage.id).where(mine, ChatMessage.message_id == message_id)
+    ):
+        return False
+    session.add(
+        ChatMessage(
+            conversation=conversation,
+            number=_next_number(session, conversation),
+            kind=message["kind"],
+            payload=without_code(message),
+            message_id=message_id,
+            answers=session.scalar(select(func.max(ChatMessage.number)).where(mine, ChatMessage.kind == RESIDENT)),
+            created_at=now,
+        )
+    )
+    session.flush()
+    return True
+
+
+def lock_conversation(session: Session, conversation: str) -> None:
+    """Let nobody else write into a conversation until this transaction ends: the web and the desk both number messages.
+
+    Source: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS (SQLite has one
+    writer at a time anyway).
+    """
+    begin_writing(session)
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(conversation, 0))))
+
+
 def forget(session: Session, conversations: Sequence[str]) -> None:
     """Delete the transcripts of these conversations, and what was said about them."""
     begin_writing(session)
@@ -224,5 +271,6 @@ def assistant_share(session: Session, *, since: datetime, until: datetime) -> As
 
 
 def _next_number(session: Session, conversation: str) -> int:
+    lock_conversation(session, conversation)
     last = session.scalar(select(func.max(ChatMessage.number)).where(ChatMessage.conversation == conversation))
     return (last or 0) + 1

@@ -176,8 +176,10 @@ class _Reading:
         return self._with_place(self._with_time(self._with_contact(new)))
 
     def _parted(self) -> Draft:
-        """The draft of the first matter alone or of all together, as the message wishes; else the draft as it is."""
+        """The draft of the first matter (the others wait, or are let go) or of all together, as the message wishes."""
         first, *others = self._draft.matters
+        if self._matches("first_alone"):
+            return self._settled(replace(self._draft, matter=first, matters=()))
         if self._matches("together"):
             return self._settled(replace(self._draft, matters=()))
         if self._matches("apart") or self._matches("agrees"):

@@ -21,22 +21,28 @@ from sqlalchemy.orm import Session
 from petitions.data import load
 from petitions.lifecycle import own_lifecycle
 from petitions.model import Event, Notice, OutboxMessage, Petition
+from petitions.quiet import Quiet
 from storage import begin_writing
 
 _RULES = Path(__file__).with_name("outbox.yml")
 _CHANGED = "changed"
 PENDING, SENT, DEAD, WITHHELD = "pending", "sent", "dead", "withheld"
 
+DOUBTFUL = "_unknown"
+
 To = Literal["petitioner", "unit", "offered", "overseer"]
 
 
 class DeliveryError(Exception):
-    """A message could not be delivered; `is_final` when trying again is of no use."""
+    """A message could not be delivered; `is_final` when trying again is of no use, `is_doubtful` when it may have been.
 
-    def __init__(self, code: str, *, is_final: bool = False) -> None:
-        self.code = code
+    `code` says both to whoever looks at what was given up.
+    """
+
+    def __init__(self, code: str, *, is_final: bool = False, is_doubtful: bool = False) -> None:
+        self.code = code + (DOUBTFUL if is_doubtful else "")
         self.is_final = is_final
-        super().__init__(code)
+        super().__init__(self.code)
 
 
 class _Strict(BaseModel):
@@ -49,6 +55,11 @@ class Telling(_Strict):
     after: tuple[str, ...] = Field(min_length=1)
     to: tuple[To, ...] = Field(min_length=1)
     kind: str
+    clocks: frozenset[str] = frozenset()
+
+    def is_meant(self, event: Event) -> bool:
+        """Whether it tells of this event."""
+        return event.action in self.after and (not self.clocks or event.data.get("clock") in self.clocks)
 
 
 class OutboxRules(_Strict):
@@ -57,6 +68,9 @@ class OutboxRules(_Strict):
     as_of: date
     tell: tuple[Telling, ...]
     joined: Mapping[str, str]
+    labels: Mapping[str, str]
+    said: frozenset[str]
+    quiet: Quiet
     texts: Mapping[str, str]
     retry_minutes: tuple[int, ...] = Field(min_length=1)
     lease_minutes: int
@@ -75,10 +89,12 @@ class Letter:
     text: str
     # What has become of the petition, short: for what has no room for the text.
     label: str
+    # It may have been told: an attempt ended without an answer, or in the middle.
+    is_repeated: bool = False
 
     def to_json(self) -> dict[str, str]:
-        """All of it as JSON, but for its short form."""
-        return {name: getattr(self, name) for name in self.__slots__ if name != "label"}
+        """What the reader's side needs: by the key it knows a repetition."""
+        return {name: getattr(self, name) for name in ("key", "kind", "to", "recipient", "number", "text")}
 
 
 Send = Callable[[Letter], None]
@@ -93,7 +109,7 @@ def own_outbox() -> OutboxRules:
 def tell(session: Session, petition: Petition, event: Event) -> None:
     """Write down who has to be told of this event, in the transaction that writes the event."""
     for telling in own_outbox().tell:
-        is_meant = event.action in telling.after or (
+        is_meant = telling.is_meant(event) or (
             _CHANGED in telling.after
             and event.state_from is not None
             and event.state_from != event.state_to
@@ -156,10 +172,23 @@ def mark(session: Session, message_id: int, attempt: int, problem: DeliveryError
 
 def letter_of(message: OutboxMessage, petition: Petition) -> Letter:
     """The message as it is delivered. It tells nothing personal: who may read more looks the ticket up."""
-    label = own_lifecycle().states[message.payload["state"]].label
-    text = own_outbox().texts[message.kind].format(number=petition.number, label=label)
+    rules = own_outbox()
+    state = own_lifecycle().states[message.payload["state"]]
+    is_joined = message.kind in rules.joined.values()
+    label = (state.joined if is_joined else None) or state.label
+    text = rules.texts[message.kind].format(number=petition.number, label=label)
+    label = rules.labels.get(message.kind, label)
     recipient = message.unit or petition.conversation
-    return Letter(message.key, message.kind, message.to, recipient, str(petition.number), text, label)
+    was_killed = message.attempts > 1 and message.problem is None
+    is_repeated = was_killed or (message.problem or "").endswith(DOUBTFUL)
+    return Letter(message.key, message.kind, message.to, recipient, str(petition.number), text, label, is_repeated)
+
+
+def postpone(session: Session, message: OutboxMessage, until: datetime) -> None:
+    """Leave a message that was taken for later; that was no attempt."""
+    message.attempts -= 1
+    message.next_at = until
+    session.flush()
 
 
 def withhold(session: Session, message: OutboxMessage) -> None:

@@ -16,6 +16,8 @@ from petitions.outbox import (
     Send,
     letter_of,
     mark,
+    own_outbox,
+    postpone,
     purge_outbox,
     put_into_inbox,
     take,
@@ -58,6 +60,7 @@ def recompute(services: Services) -> int:
 def clean(services: Services) -> int:
     """Delete what is kept longer than it may be: questions, labels, personal data, delivered messages; how much."""
     from channels.turns import LABEL_RETENTION, purge_labels
+    from channels.wechat.login import purge_logins
     from channels.wechat.rules import own_rules as wechat_rules
     from channels.wechat.store import purge as purge_wechat
     from desk import choices, drafts
@@ -73,6 +76,7 @@ def clean(services: Services) -> int:
         done += purge_outbox(session, now=now)
     with services.writing() as session:
         done += purge_wechat(session, wechat_rules(), now=now)
+        done += purge_logins(session, now=now)
     while True:
         with services.writing() as session:
             count = purge(session, now=now)
@@ -119,10 +123,13 @@ def deliver(services: Services, send: Send | None = None) -> dict[str, int]:
 
 def sender(services: Services) -> Send:
     """Where letters go: to the address in the settings, otherwise to WeChat or into the inboxes of the product."""
+    from channels.telling import leave_word
 
     def to_inbox(letter: Letter) -> None:
         with services.writing() as session:
-            put_into_inbox(session, letter, now=services.clock())
+            is_new = put_into_inbox(session, letter, now=services.clock())
+            if is_new and letter.to == "petitioner" and letter.kind not in own_outbox().said:
+                leave_word(session, services.secret, letter.recipient, letter.text, now=services.clock())
 
     def to_wechat_or_inbox(letter: Letter) -> None:
         if letter.to != "petitioner" or not _told_on_wechat(services, letter):
@@ -154,10 +161,18 @@ def _told_on_wechat(services: Services, letter: Letter) -> bool:
 
     try:
         return asyncio.run(
-            tell(services, letter.recipient, text=letter.text, number=letter.number, label=letter.label, key=letter.key)
+            tell(
+                services,
+                letter.recipient,
+                text=letter.text,
+                number=letter.number,
+                label=letter.label,
+                key=letter.key,
+                is_repeated=letter.is_repeated,
+            )
         )
     except WeChatError as error:
-        raise DeliveryError(f"wechat_{error.code}") from error
+        raise DeliveryError(f"wechat_{error.code}", is_doubtful=error.is_doubtful) from error
 
 
 def wechat(services: Services) -> int:
@@ -180,6 +195,9 @@ def _deliver_one(services: Services, send: Send) -> str | None:
         if is_lost or not may_see(petition, reader, own_rules().network):
             withhold(session, message)
             return message.state
+        if until := own_outbox().quiet.held_until(message, petition, now=services.clock()):
+            postpone(session, message, until)
+            return "held"
         message_id, attempt = message.id, message.attempts
     problem: DeliveryError | None = None
     try:

@@ -134,6 +134,10 @@ class Settings(BaseSettings):
     wechat_api_url: str = Field(
         default="https://api.weixin.qq.com", description="Address of WeChat's interfaces; the simulator has its own."
     )
+    wechat_login_url: str = Field(
+        default="https://open.weixin.qq.com",
+        description="Address at which WeChat tells whose browser it is (service account); the simulator has its own.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that reaches the log files."
     )

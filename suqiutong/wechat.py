@@ -53,6 +53,7 @@ def read_account(settings: Settings) -> Account | None:
         kind=settings.wechat_kind,
         secret=secrets.app_secret,
         api_url=settings.wechat_api_url,
+        login_url=settings.wechat_login_url,
         notice=settings.wechat_notice,
         notice_is_subscription=settings.wechat_notice_kind == "subscription",
         notice_fields={"number": settings.wechat_notice_number, "state": settings.wechat_notice_state},

@@ -64,6 +64,20 @@ def product_environment(data: Path) -> dict[str, str]:
     }
 
 
+def wechat_environment(secrets: Path) -> dict[str, str]:
+    """The environment of a product with a WeChat account, whose interfaces are to be simulated on a port of its own."""
+    secrets.write_text('{"token": "spamtest", "aes_key": "%s", "app_secret": "s"}' % ("A" * 43), encoding="utf-8")
+    secrets.chmod(0o600)
+    address = f"http://127.0.0.1:{free_ports(1)[0]}"
+    return {
+        "SUQIUTONG_WECHAT_APP_ID": "wxb11529c136998cb6",
+        "SUQIUTONG_WECHAT_KIND": "service",
+        "SUQIUTONG_WECHAT_SECRETS": str(secrets),
+        "SUQIUTONG_WECHAT_API_URL": address,
+        "SUQIUTONG_WECHAT_LOGIN_URL": address,
+    }
+
+
 def start_up(environment: dict[str, str], output: Path) -> subprocess.Popen[bytes]:
     """`suqiutong up`, its words going to a file."""
     with output.open("wb") as file:
@@ -91,7 +105,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The whole product with an empty database; the model is trained first when its inputs have changed."""
     folder = tmp_path_factory.mktemp("product")
     output = folder / "up.txt"
-    environment = product_environment(folder / "data")
+    environment = product_environment(folder / "data") | wechat_environment(folder / "wechat.json")
     url = f"http://127.0.0.1:{environment['SUQIUTONG_WEB_PORT']}"
     process = start_up(environment, output)
     try:

@@ -29,6 +29,8 @@ class Account:
     notice: str = ""
     notice_is_subscription: bool = False
     notice_fields: Mapping[str, str] = field(default_factory=dict)
+    # Where a browser in WeChat is sent to say whose it is.
+    login_url: str = ""
 
     @property
     def may_send(self) -> bool:
@@ -39,6 +41,11 @@ class Account:
     def may_notify(self) -> bool:
         """Whether it may send notices at any time."""
         return self.kind == "service" and bool(self.notice)
+
+    @property
+    def may_log_in(self) -> bool:
+        """Whether WeChat tells whose browser opens a page of ours (网页授权)."""
+        return self.kind == "service" and bool(self.secret)
 
     def codec(self) -> Codec:
         """Checks and opens what is posted for this account.

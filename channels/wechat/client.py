@@ -1,6 +1,7 @@
 """The way to WeChat's interfaces: one access token for all processes, errors by their code, nothing without end.
 
-Source: developers.weixin.qq.com, 获取稳定版接口调用凭据, 发送客服消息, 模板消息, 订阅通知, 自定义菜单, 获取临时素材.
+Source: developers.weixin.qq.com, 获取稳定版接口调用凭据, 发送客服消息, 模板消息, 订阅通知, 自定义菜单, 获取临时素材,
+网页授权.
 """
 
 from __future__ import annotations
@@ -219,6 +220,25 @@ class WeChatClient:
             WeChatError: it was refused.
         """
         await self._call("/cgi-bin/menu/create", menu)
+
+    async def openid_of(self, code: str) -> str:
+        """Whose browser got this code from WeChat; WeChat takes a code once, for some minutes.
+
+        Raises:
+            WeChatError: the code is not good, or nobody knows.
+        """
+        query = {
+            "appid": self._app_id, "secret": self._secret, "code": code, "grant_type": "authorization_code",
+        }  # fmt: skip
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                response = await self._http.get("/sns/oauth2/access_token", params=query)
+        except (TimeoutError, httpx.HTTPError) as error:
+            raise WeChatError("unreachable", retryable=True) from error
+        openid = _check(_read_json(response.status_code, response.content)).get("openid")
+        if not (isinstance(openid, str) and openid):
+            raise WeChatError("no_openid", retryable=False)
+        return openid
 
     async def download(self, media_id: str) -> bytes:
         """A photo, voice message or film that a resident sent in the last three days.

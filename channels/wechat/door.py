@@ -11,7 +11,7 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -31,7 +31,7 @@ from channels.wechat.client import Api, WeChatError
 from channels.wechat.messages import Forget, Hint, Ignore, Inbound, NoticeResult, Say
 from channels.wechat.rules import Rules, own_rules
 from channels.wechat.store import Arrival, Box, BusyError, Sending, Work
-from petitions import find_own_ticket
+from petitions import find_own_ticket, new_wechat_conversation
 from petitions.numbers import query_code, shown_code
 from web.errors import WebError
 
@@ -76,10 +76,14 @@ class Door:
         self._waiting: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def receive(self, inbound: Inbound) -> str | None:
+    async def receive(self, inbound: Inbound, is_gone: Callable[[], Awaitable[bool]]) -> str | None:
         """The text to reply to this delivery; None when nothing is to be shown.
 
         It returns in time to be read, or when nobody reads it any more.
+
+        Args:
+            inbound: What WeChat delivered.
+            is_gone: Whether WeChat has closed the connection.
         """
         started = asyncio.get_running_loop().time()
         meaning = inbound.meaning
@@ -104,7 +108,13 @@ class Door:
                 logger.error("wechat_not_stored error=%s", type(error).__name__)
                 return WebError("internal").sentence
             is_ready = arrival.is_answered or await self._wait(arrival, answered, started)
-        return await self._reply(arrival, started, is_ready=is_ready)
+        text = await self._reply(arrival, started, is_ready=is_ready)
+        if text is not None and is_ready and await is_gone():
+            # A busy machine was too slow: what nobody has read is not delivered.
+            await self._write(lambda session: store.take_back(session, arrival, now=self._services.clock()))
+            if self._account.may_send:
+                self._spawn(self._send_all(arrival.person_id, is_ours=True))
+        return text
 
     async def catch_up(self) -> int:
         """Answer and send what nobody is at, for how many people."""
@@ -138,7 +148,7 @@ class Door:
         storing = self._spawn(self._arrive(inbound, Say(text), is_answered=True))
         stored, _ = await asyncio.wait({storing}, timeout=DANGER_STORE_SECONDS)
         is_stored = bool(stored) and storing.exception() is None
-        conversation = storing.result().conversation if is_stored else store.new_conversation()
+        conversation = storing.result().conversation if is_stored else new_wechat_conversation()
         messages = await self._chat.reply(conversation, text, address=conversation, message_id=inbound.key)
         return words.split(words.text_of(messages), self._rules.text_bytes)[0]
 

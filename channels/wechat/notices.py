@@ -6,9 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from channels.services import Services
+from channels.texts import say
 from channels.wechat import store
 from channels.wechat.account import Account
 from channels.wechat.client import Api, WeChatError, make_http
+from channels.wechat.mine import PATH
 from channels.wechat.route import make_client
 
 logger = logging.getLogger(__name__)
@@ -17,7 +19,9 @@ logger = logging.getLogger(__name__)
 FIELD_SIGNS = 20
 
 
-async def tell(services: Services, conversation: str, *, text: str, number: str, label: str, key: str) -> bool:
+async def tell(
+    services: Services, conversation: str, *, text: str, number: str, label: str, key: str, is_repeated: bool = False
+) -> bool:
     """Tell whom a conversation is with, over WeChat.
 
     Args:
@@ -26,7 +30,8 @@ async def tell(services: Services, conversation: str, *, text: str, number: str,
         text: What a message says.
         number: Of the ticket.
         label: What has become of it, for a notice, which has little room.
-        key: The same notice again has the same key.
+        key: The same notice again has the same key, by which WeChat knows a template's.
+        is_repeated: They may have been told; a message, which has no key, says so.
 
     Returns:
         False when they cannot be told over WeChat: no account, no follower, no way that is open.
@@ -39,6 +44,7 @@ async def tell(services: Services, conversation: str, *, text: str, number: str,
         return False
     async with make_http(account.api_url) as http:
         api = make_client(services, account, http)
+        text = say("wechat.repeated", text=text) if is_repeated else text
         return await _tell(services, account, api, conversation, text=text, number=number, label=label, key=key)
 
 
@@ -62,7 +68,7 @@ async def _tell(
         return False
     values = {"number": number, "state": label[:FIELD_SIGNS]}
     fields = {account.notice_fields[name]: value for name, value in values.items() if name in account.notice_fields}
-    url = f"{services.settings.public_url}/petition/status" if services.settings.public_url else ""
+    url = services.settings.public_url + PATH if services.settings.public_url else ""
     return await _try(lambda: api.send_notice(found.openid, fields, url=url, key=key))
 
 

@@ -93,7 +93,7 @@ def wechat_router(services: Services, chat: Chat, metrics: Metrics, *, rules: Ru
             return refuse(error)
         is_known = not isinstance(inbound.meaning, Ignore) or inbound.meaning.is_known
         messages.labels(inbound.kind if is_known else "unknown").inc()
-        text = await door.receive(inbound)
+        text = await door.receive(inbound, request.is_disconnected)
         if text is None:
             return PlainTextResponse(NOTHING)
         reply = text_reply(to=inbound.openid, account=inbound.account, text=text, created_at=int(now))

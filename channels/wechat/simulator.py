@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 import socket
 import time
@@ -16,12 +17,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -106,7 +108,17 @@ class Simulator:
         self.token_faults: deque[Fault] = deque()
         self.tokens_given = 0
         self.menu: dict[str, Any] | None = None
+        # Whose browser it is that opens pages, and whose the codes are that were handed out; None once used.
+        self.visitor = ""
+        self._codes: dict[str, str | None] = {}
         self.reply_seconds: list[float] = []
+        # Deliveries to which no reply came in time, and replies that showed nothing.
+        self.closed = self.silent = 0
+
+    @property
+    def product(self) -> str:
+        """Address of the product."""
+        return self._callback.removesuffix("/wechat")
 
     # What residents do.
 
@@ -137,6 +149,7 @@ class Simulator:
                 async with asyncio.timeout(self._rules.closes_seconds):
                     response = await self._post(body)
             except TimeoutError:
+                self.closed += 1
                 self._draw(f"  closed after {self._rules.closes_seconds} s")
                 continue
             except httpx.HTTPError as error:
@@ -145,6 +158,7 @@ class Simulator:
             seconds = time.perf_counter() - started
             self.reply_seconds.append(seconds)
             shown = self._read(response)
+            self.silent += shown is None
             self._draw(f"  {seconds * 1000:.0f} ms: {'nothing' if shown is None else f'{shown.how} {shown.text}'}")
             break
         else:
@@ -208,7 +222,13 @@ class Simulator:
             "/cgi-bin/message/subscribe/bizsend": self._guarded(self._notice),
             "/cgi-bin/menu/create": self._guarded(self._menu),
         }
-        return Starlette(routes=[Route(path, serve, methods=["POST"]) for path, serve in posts.items()])
+        gets = {"/connect/oauth2/authorize": self._authorize, "/sns/oauth2/access_token": self._exchange}
+        return Starlette(
+            routes=[
+                *(Route(path, serve, methods=["POST"]) for path, serve in posts.items()),
+                *(Route(path, serve, methods=["GET"]) for path, serve in gets.items()),
+            ]
+        )
 
     @asynccontextmanager
     async def serve(self, port: int) -> AsyncIterator[None]:
@@ -235,6 +255,37 @@ class Simulator:
             self.tokens_given += 1
         self._draw("product → WeChat  stable_token")
         return JSONResponse({"access_token": token, "expires_in": int(self._tokens[token] - now)})
+
+    async def _authorize(self, request: Request) -> Response:
+        """Tell a page whose browser it is (网页授权)."""
+        asked = request.query_params
+        wanted = ["appid", "redirect_uri", "response_type", "scope", "state"]
+        is_right = (asked.get("appid"), asked.get("response_type")) == (self._account.app_id, "code")
+        if list(asked) != wanted or not is_right or not re.fullmatch(r"[A-Za-z0-9]{1,128}", asked["state"]):
+            self._draw("browser → WeChat  authorize: wrong address")
+            return Response("wrong address", 400)
+        code = secrets.token_hex(16)
+        self._codes[code] = self.visitor
+        self._draw(f"browser of {self.visitor} → WeChat  authorize")
+        back = asked["redirect_uri"]
+        return RedirectResponse(f"{back}?{urlencode({'code': code, 'state': asked['state']})}", 302)
+
+    async def _exchange(self, request: Request) -> Response:
+        """Whose code it is, once."""
+        fault = self.token_faults.popleft() if self.token_faults else Fault()
+        await asyncio.sleep(fault.slow_seconds)
+        asked = request.query_params
+        if fault.code or fault.status != httpx.codes.OK:
+            return self._answer(request, fault.code, status=fault.status)
+        if (asked.get("appid"), asked.get("secret")) != (self._account.app_id, self._account.secret):
+            return self._answer(request, 40001)
+        code = asked.get("code", "")
+        openid = self._codes.get(code)
+        if openid is None:
+            return self._answer(request, 40163 if code in self._codes else 40029)
+        self._codes[code] = None
+        self._draw("product → WeChat  sns/oauth2/access_token")
+        return JSONResponse({"access_token": secrets.token_hex(16), "expires_in": TOKEN_SECONDS, "openid": openid})
 
     def _guarded(self, serve: Callable[[dict[str, Any]], int]) -> Callable[[Request], Any]:
         """An interface that wants a token and may fail."""
@@ -330,7 +381,8 @@ text            is sent as a message
 :image  :voice  :location NAME             other kinds of messages
 :error CODE     the next call of an interface gets this code (40001, 42001, 45015, 45047, 45002, -1 …)
 :down COUNT     the next calls get a 502   :slow SECONDS  the next call is slow
-:expire         all tokens end             :quit"""
+:expire         all tokens end             :quit
+:my             the address of the page 我的诉求, to be opened in a browser as this resident"""
 
     def __init__(self, simulator: Simulator, openid: str, draw: Draw) -> None:
         self._simulator = simulator
@@ -352,12 +404,10 @@ text            is sent as a message
         match word:
             case "":
                 return
-            case ":click":
-                await simulator.touch(self._openid, "CLICK", rest)
+            case ":click" | ":scan":
+                await simulator.touch(self._openid, word[1:].upper(), rest)
             case ":subscribe" | ":unsubscribe":
                 await simulator.touch(self._openid, word[1:])
-            case ":scan":
-                await simulator.touch(self._openid, "SCAN", rest)
             case ":image" | ":voice":
                 await simulator.deliver(self._openid, word[1:], {"MediaId": "simulated"})
             case ":location":
@@ -370,6 +420,9 @@ text            is sent as a message
                 simulator.faults.append(Fault(slow_seconds=float(rest)))
             case ":expire":
                 simulator.end_tokens()
+            case ":my":
+                simulator.visitor = self._openid
+                self._draw(f"{simulator.product}/wechat/my/login")
             case _ if word.startswith(":"):
                 self._draw(self.HELP)
             case _:

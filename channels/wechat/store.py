@@ -10,19 +10,19 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography.fernet import Fernet
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, delete, false, or_, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, delete, false, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels import store
 from channels.texts import say
 from channels.wechat.rules import Allowance, Rules
+from petitions import new_wechat_conversation
 from storage import Base, UtcDateTime, begin_writing
 
 
@@ -203,17 +203,14 @@ def arrive(
     return Arrival(known.id, person.id, person.conversation, known.deliveries, known.answered_at is not None)
 
 
-def new_conversation() -> str:
-    """A name that nothing tells of whom it is."""
-    return f"wechat-{secrets.token_hex(16)}"
-
-
 def _person(session: Session, box: Box, openid: str) -> WeChatPerson:
     by_digest = select(WeChatPerson).where(WeChatPerson.digest == box.digest(openid)).with_for_update()
     found = session.scalar(by_digest)
     if found is not None:
         return found
-    person = WeChatPerson(digest=box.digest(openid), openid=box.seal(openid), conversation=new_conversation(), quota=0)
+    person = WeChatPerson(
+        digest=box.digest(openid), openid=box.seal(openid), conversation=new_wechat_conversation(), quota=0
+    )
     try:
         with session.begin_nested():
             session.add(person)
@@ -340,6 +337,23 @@ def carry(session: Session, box: Box, inbox_id: int, *, limit_bytes: int, now: d
     return Carried(tuple(taken), len(pending) - len(taken))
 
 
+def take_back(session: Session, arrival: Arrival, *, now: datetime) -> None:
+    """What went with the reply to this delivery waits again: WeChat had closed before, and has not delivered once more.
+
+    Args:
+        session: At the start of a transaction.
+        arrival: The delivery. A later one of the same message has been given the same texts, and they stay with it.
+        now: Aware.
+    """
+    begin_writing(session)
+    if _lock_person(session, arrival.person_id) is None:
+        return
+    row = session.get_one(WeChatInbox, arrival.inbox_id, populate_existing=True)
+    if row.deliveries == arrival.deliveries:
+        mine = update(WeChatOutgoing).where(WeChatOutgoing.carrier == arrival.inbox_id)
+        session.execute(mine.values(delivered_at=None, carrier=None, next_at=now))
+
+
 def take_to_send(
     session: Session,
     box: Box,
@@ -459,6 +473,37 @@ def reach(session: Session, box: Box, conversation: str, *, now: datetime) -> Re
     person.quota -= is_open
     session.flush()
     return Reached(person.id, box.open(person.openid), is_open)
+
+
+def post(session: Session, box: Box, conversation: str, texts: Sequence[str], *, now: datetime) -> bool:
+    """Have texts sent to whom a conversation is with, below what waits for them.
+
+    Args:
+        session: Open transaction.
+        box: Seals.
+        conversation: Identity of the conversation.
+        texts: In order, each short enough for WeChat.
+        now: Aware.
+
+    Returns:
+        False when they are not on WeChat, have gone, or wrote too long ago to be sent anything.
+    """
+    begin_writing(session)
+    person = session.scalar(select(WeChatPerson).where(WeChatPerson.conversation == conversation).with_for_update())
+    if person is None:
+        return False
+    last = session.scalar(select(func.max(WeChatInbox.id)).where(WeChatInbox.person_id == person.id))
+    if last is None:
+        return False
+    session.add_all(
+        WeChatOutgoing(
+            person_id=person.id, inbox_id=last, text=box.seal(text), created_at=now, attempts=0,
+            next_at=now, taken_until=None, is_doubtful=False, delivered_at=None, carrier=None,
+        )
+        for text in texts
+    )  # fmt: skip
+    session.flush()
+    return True
 
 
 def close_window(session: Session, person_id: int) -> None:

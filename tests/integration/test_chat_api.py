@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from channels.app import create_app
 from channels.rasa import RasaClient, RasaError
 from channels.store import ChatMessage
+from channels.telling import leave_word
 from tests.unit.channels.fakes import ANSWER, CODE, OPERATOR_TOKEN, FakeRasa, FakeServices, FakeSettings
 
 JSON = {"Accept": "application/json"}
@@ -473,6 +474,22 @@ def test_the_query_code_is_shown_after_the_post_and_gone_from_the_database():
         assert f"<code>{CODE}</code>" in (await client.get("/")).text
         with services.sessions() as session:
             assert CODE not in str(session.scalars(select(ChatMessage.payload)).all())
+
+    run(scenario, services=services)
+
+
+def test_word_of_a_petition_stands_below_what_was_said_and_hides_nothing_of_it():
+    services = FakeServices()
+
+    async def scenario(client, _rasa):
+        await client.post("/", data={"text": "确认提交"}, headers=SAME_SITE)
+        with services.sessions() as session:
+            conversation = session.scalars(select(ChatMessage.conversation)).first()
+        with services.sessions() as session:
+            leave_word(session, services.secret, conversation, "您的工单已受理。", now=services.clock())
+            session.commit()
+        page = (await client.get("/")).text
+        assert page.index(f"<code>{CODE}</code>") < page.index("您的工单已受理。")
 
     run(scenario, services=services)
 

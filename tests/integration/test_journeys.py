@@ -250,6 +250,18 @@ def test_two_matters_in_one_message_become_two_tickets(talk):
     assert second["ticket"]["number"] != ticket["ticket"]["number"]
 
 
+def test_the_next_matter_after_a_danger_does_not_take_it_in(talk):
+    assert talk.kinds("家里煤气漏了")[0] == "emergency"
+    offer = talk.last("碧眼社区的路灯坏了半个月没人修")
+    assert "煤气漏了" in offer["text"]
+    assert CONTACT in talk.last("只登记第一件")["text"]
+    confirm = talk.last("匿名")
+    assert confirm["kind"] == "confirm"
+    assert "路灯坏了" in confirm["text"]
+    assert "煤气" not in confirm["text"]
+    assert talk.last("确认提交")["kind"] == "ticket"
+
+
 def test_a_question_behind_a_matter_is_answered_and_the_matter_is_taken_down(talk):
     answer, prompt = talk.say("我要投诉碧眼社区公园里的长椅全烂了没人修,顺便问下去年办了多少场招聘会")
     assert answer["kind"] == "answer"

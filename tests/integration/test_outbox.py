@@ -16,11 +16,23 @@ from huey import MemoryHuey
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from channels.store import receive, transcript
+from petitions.clocks import own_clocks
 from petitions.errors import PetitionError
 from petitions.log import verify
 from petitions.model import Event, Notice, OutboxMessage, Petition
-from petitions.outbox import DeliveryError, Letter, dead_letters, own_outbox, purge_outbox, retry_dead, take
+from petitions.outbox import (
+    DeliveryError,
+    Letter,
+    dead_letters,
+    letter_of,
+    own_outbox,
+    purge_outbox,
+    retry_dead,
+    take,
+)
 from petitions.search import has_unread
+from petitions.ticking import tick
 from storage import begin_writing
 from suqiutong import jobs
 from suqiutong.errors import CommandError
@@ -78,11 +90,101 @@ def test_who_is_told_what(engine: Engine) -> None:
         step(session, petition, "accept", person("handler", STATION))
         step(session, petition, "extend", person("supervisor", STATION), days=3, reason="复杂")
         told = [row[:2] for row in messages(session)[2:]]
-        assert told == [("urge", "unit"), ("state", "petitioner"), ("extended", "petitioner")]
+        assert told == [("urge", "unit"), ("accepted", "petitioner"), ("extended", "petitioner")]
+
+
+def test_a_petitioner_is_told_from_the_receipt_to_the_rating(engine: Engine) -> None:
+    handler, days = person("handler", STATION), timedelta(days=1)
+    with Session(engine) as session:
+        first, late = file_case(session), file_case(session, "form-2")
+        step(session, first, "transfer", person("operator", STATION), unit=HALL, reason="不归我们")
+        step(session, first, "accept", person("handler", HALL), now=NOW + days)
+        step(session, first, "reply", person("handler", HALL), now=NOW + 2 * days, answer="已修好")
+        step(session, late, "accept", handler, now=NOW + days)
+        session.commit()
+        for count in (15, 70):
+            tick(session, NOW + count * days)
+            session.commit()
+        told = select(OutboxMessage.kind).where(OutboxMessage.to == "petitioner").order_by(OutboxMessage.id)
+        # A rating is asked for once, before its time is over; that nobody called in time is the office's matter.
+        assert session.scalars(told.where(OutboxMessage.petition_id == first.id)).all() == [
+            "receipt", "transferred", "accepted", "replied", "rate",
+        ]  # fmt: skip
+        assert session.scalars(told.where(OutboxMessage.petition_id == late.id)).all() == [
+            "receipt",
+            "accepted",
+            "late",
+        ]
+        texts = [letter_of(row, first) for row in session.scalars(select(OutboxMessage)) if row.kind in RULES.labels]
+        assert {letter.label for letter in texts} == set(RULES.labels.values())
 
 
 def test_every_kind_has_a_text() -> None:
-    assert {telling.kind for telling in RULES.tell} | set(RULES.joined.values()) == set(RULES.texts)
+    kinds = {telling.kind for telling in RULES.tell}
+    assert kinds | set(RULES.joined.values()) == set(RULES.texts)
+    assert {*RULES.labels, *RULES.said, *RULES.quiet.except_kinds} <= kinds
+    assert {clock for telling in RULES.tell for clock in telling.clocks} <= set(own_clocks())
+
+
+@pytest.mark.parametrize(
+    ("priority", "channel", "is_held"),
+    [
+        ("normal", "wechat", True),
+        ("normal", "chat", True),
+        ("emergency", "wechat", False),
+        ("normal", "open311", False),
+    ],
+)
+def test_at_night_only_what_cannot_wait_is_told(services: ClockedServices, priority, channel, is_held) -> None:
+    late_evening, morning = (NOW.replace(hour=hour, minute=minute) for hour, minute in ((14, 0), (23, 59)))
+    services.now = late_evening
+    with services.writing() as session:
+        petition = file_case(session, where=route(priority=priority), channel=channel, now=late_evening)
+        step(session, petition, "accept", person("handler", STATION), now=late_evening)
+    # The receipt, the unit's message, and what happened to the petition.
+    assert jobs.deliver(services) == ({"sent": 2, "held": 1} if is_held else {"sent": 3})
+    assert jobs.deliver(services) == {}
+    services.now = morning
+    assert jobs.deliver(services) == {}
+    services.now = morning + timedelta(minutes=1)
+    assert jobs.deliver(services) == ({"sent": 1} if is_held else {})
+    with services.sessions() as session:
+        # What waited is no attempt that failed.
+        assert set(session.scalars(select(OutboxMessage.attempts))) == {1}
+
+
+def test_what_failed_in_the_evening_waits_for_the_morning_too(services: ClockedServices) -> None:
+    services.now = NOW.replace(hour=13, minute=59, second=30)
+    with services.writing() as session:
+        petition = file_case(session, now=services.now)
+        step(session, petition, "accept", person("handler", STATION), now=services.now)
+
+    def fail(letter: Letter) -> None:
+        if letter.kind == "accepted":
+            raise DeliveryError("down")
+
+    assert jobs.deliver(services, fail) == {"sent": 2, "failed": 1}
+    services.now += timedelta(minutes=2)
+    assert jobs.deliver(services) == {"held": 1}
+    services.now = NOW + timedelta(days=1)
+    assert jobs.deliver(services) == {"sent": 1}
+
+
+def test_word_is_left_once_in_the_conversation_on_the_page(services: ClockedServices) -> None:
+    with services.writing() as session:
+        petition = file_case(session)
+        receive(session, petition.conversation, "确认提交", None, now=NOW)
+        step(session, petition, "accept", person("handler", STATION))
+        file_case(session, "elsewhere").conversation = "forgotten"
+        number = petition.number
+    jobs.deliver(services)
+    letter = Letter("1-2-petitioner", "accepted", "petitioner", "conversation-1", number, "again", "")
+    jobs.sender(services)(letter)
+    with services.sessions() as session:
+        rows = transcript(session, "conversation-1")
+        assert [(row.kind, row.answers) for row in rows] == [("resident", None), ("notice", 1)]
+        assert rows[1].payload["text"] == f"您的工单{number}已受理，由承办单位办理。"
+        assert transcript(session, "forgotten") == []
 
 
 def test_messages_reach_the_inboxes_once_and_name_nobody(services: ClockedServices) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from datetime import timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ from petitions import Draft, Petition, file_petition
 from tests.conftest import free_ports
 from tests.integration.cases import route
 from tests.integration.wechat import KEY, MESSAGES, QUICK, product, world
-from tests.unit.channels.fakes import ANSWER, CODE, REPLIES
+from tests.unit.channels.fakes import ANSWER, CODE, REPLIES, FakeSettings
 
 A, B = "o-resident-a", "o-resident-b"
 LONG = "。".join(f"第{number}句话说的是街道去年做过的一件事情" for number in range(300))
@@ -286,6 +287,49 @@ def test_a_restart_between_two_deliveries_gives_the_same_answer_again(engine):
     run(engine, scenario)
 
 
+@pytest.fixture
+def slow_replies(monkeypatch):
+    """A machine that takes its time to hand out an answer that is there."""
+    carry = store.carry
+
+    def slowly(*args, **more):
+        time.sleep(0.8)
+        return carry(*args, **more)
+
+    monkeypatch.setattr(store, "carry", slowly)
+
+
+@pytest.mark.usefixtures("slow_replies")
+def test_a_reply_that_found_nobody_is_sent_after_all(engine):
+    async def scenario(one):
+        body, query = sealed({"MsgType": "text", "Content": "你好", "MsgId": "1"})
+        one.simulator._open_window(one.simulator.residents[A], is_written=True)
+        async with httpx.AsyncClient(trust_env=False, timeout=0.4) as http:
+            with pytest.raises(httpx.ReadTimeout):
+                await http.post(one.simulator._callback, params=query, content=body)
+        assert await one.until_seen(A, 1) == ["收到：你好"]
+        assert one.simulator.residents[A].shown[0].how == "message"
+
+    run(engine, scenario)
+
+
+@pytest.mark.usefixtures("slow_replies")
+def test_what_the_next_delivery_carries_is_not_sent_besides(engine):
+    async def scenario(one):
+        body, query = sealed({"MsgType": "text", "Content": "你好", "MsgId": "1"})
+        one.simulator._open_window(one.simulator.residents[A], is_written=True)
+        async with httpx.AsyncClient(trust_env=False) as http:
+            with pytest.raises(httpx.ReadTimeout):
+                await http.post(one.simulator._callback, params=query, content=body, timeout=0.4)
+            second = await http.post(one.simulator._callback, params=query, content=body)
+        assert one.simulator._read(second).text == "收到：你好"
+        await one.settled()
+        await asyncio.sleep(1)
+        assert one.seen(A) == []
+
+    run(engine, scenario)
+
+
 def sealed(fields, *, key=KEY, token="spamtest", timestamp=None, nonce="n"):
     """A delivery of WeChat's, to be sent by hand."""
     timestamp = str(timestamp or int(time.time()))
@@ -387,6 +431,20 @@ def test_kinds_that_are_not_words_get_a_fixed_sentence_and_the_rest_nothing(engi
     run(engine, scenario)
 
 
+def test_each_person_has_a_pace_and_danger_has_none(engine, monkeypatch):
+    monkeypatch.setattr("tests.integration.wechat.FakeSettings", partial(FakeSettings, messages_per_minute=3))
+
+    async def scenario(one):
+        told = [await one.ask(A, f"说{number}") for number in range(4)]
+        assert told[:3] == [f"收到：说{number}" for number in range(3)]
+        assert told[3] == ChannelError("too_fast", retry_after_seconds=20).sentence
+        assert await one.ask(B, "你好") == "收到：你好"
+        assert "燃气" in await one.ask(A, "家里煤气漏了")
+        assert len(one.rasa.received) == 4
+
+    run(engine, scenario)
+
+
 def test_who_unfollows_is_forgotten_and_their_petition_stays(engine):
     async def scenario(one):
         await one.ask(A, "登记路灯")
@@ -400,6 +458,7 @@ def test_who_unfollows_is_forgotten_and_their_petition_stays(engine):
             assert set(session.scalars(select(WeChatInbox.person_id))) == {people[0].id}
             petition = session.scalars(select(Petition)).one()
             assert petition.conversation not in left
+            assert petition.channel == "wechat"
         await one.ask(A, "我又来了")
         with Session(engine) as session:
             names = set(session.scalars(select(WeChatPerson.conversation)))

@@ -13,11 +13,12 @@ from channels.wechat.simulator import Fault, Shown, Simulator
 from channels.wechat.store import WeChatInbox, WeChatOutgoing, WeChatPerson
 from petitions import Petition
 from petitions.model import Notice
+from petitions.outbox import take
 from suqiutong import jobs
 from suqiutong.settings import Settings
 from suqiutong.wiring import Services
 from tests.conftest import free_ports
-from tests.integration.cases import file_case
+from tests.integration.cases import STATION, file_case, person, step
 from tests.integration.wechat import account
 
 OPENID = "o-1"
@@ -99,6 +100,34 @@ def test_without_a_way_it_stays_in_the_inbox(services):
     ended, shown = deliver(services, Fault(code=45047), Fault(code=43004))
     assert (ended, shown) == ({"sent": 2}, [])
     assert len(inbox(services)) == 1
+    # The reply to the petition has been its receipt.
+    assert left(services) == []
+
+
+@pytest.mark.parametrize("kind", ["unverified", "subscription"])
+def test_what_cannot_be_sent_goes_with_the_next_reply(services, kind):
+    services.__dict__["wechat"] = account(kind, api_url=services.wechat.api_url)
+    deliver(services)
+    services.ahead = timedelta(days=3)
+    with services.writing() as session:
+        petition = session.scalars(select(Petition)).one()
+        step(session, petition, "accept", person("handler", STATION), now=by_day(services))
+    services.ahead = by_day(services) - datetime.now(UTC)
+    assert deliver(services) == ({"sent": 1}, [])
+    assert left(services) == [f"您的工单{services.number}已受理，由承办单位办理。"]
+    assert len(inbox(services)) == 1 + (kind == "unverified")
+
+
+def by_day(services):
+    """Some noon to come, when nobody sleeps."""
+    return (services.clock() + timedelta(days=1)).replace(hour=4)
+
+
+def left(services):
+    """What waits for the resident's next message."""
+    with services.sessions() as session:
+        rows = session.scalars(select(WeChatOutgoing.text).where(WeChatOutgoing.delivered_at.is_(None)))
+        return [store.Box(services.secret).open(text) for text in rows]
 
 
 def test_an_account_that_may_not_send_leaves_it_in_the_inbox(services):
@@ -118,7 +147,22 @@ def test_while_wechat_is_down_it_is_tried_again(services):
     ended, shown = deliver(services, Fault(status=502))
     assert (ended, shown) == ({"sent": 1, "failed": 1}, [])
     services.ahead = timedelta(minutes=2)
+    # Nobody knows whether the first one arrived.
+    assert deliver(services) == ({"sent": 1}, [Shown("message", "（重发）" + receipt(services))])
+
+
+def test_what_was_surely_not_sent_is_no_repetition(services):
+    assert deliver(services, Fault(code=45011)) == ({"sent": 1, "failed": 1}, [])
+    services.ahead = timedelta(minutes=2)
     assert deliver(services) == ({"sent": 1}, [Shown("message", receipt(services))])
+
+
+def test_whoever_was_killed_while_telling_may_have_told(services):
+    for _ in range(2):
+        with services.writing() as session:
+            assert take(session, now=services.clock())
+    services.ahead = timedelta(minutes=6)
+    assert deliver(services) == ({"sent": 2}, [Shown("message", "（重发）" + receipt(services))])
 
 
 def test_old_rows_go_and_what_waits_stays(services):

@@ -27,7 +27,7 @@ from channels.wechat.route import make_client, wechat_router
 from channels.wechat.rules import own_rules
 from channels.wechat.simulator import Simulator, listening
 from channels.wechat.store import WeChatInbox, WeChatOutgoing, WeChatPerson
-from petitions import Draft, file_petition
+from petitions import Draft, channel_of, file_petition
 from tests.conftest import free_ports
 from tests.integration.cases import route
 from tests.unit.channels.fakes import FakeServices, FakeSettings
@@ -91,8 +91,9 @@ class SlowRasa:
         services = self.services
         with services.sessions() as session:
             file_petition(
-                session, Draft(matter=matter, is_anonymous=True), route(), form_key=form_key, channel="chat",
-                conversation=conversation, secret=services.secret, keyring=services.keyring, now=services.clock(),
+                session, Draft(matter=matter, is_anonymous=True), route(), form_key=form_key,
+                channel=channel_of(conversation), conversation=conversation,
+                secret=services.secret, keyring=services.keyring, now=services.clock(),
             )  # fmt: skip
             session.commit()
 

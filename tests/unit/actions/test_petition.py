@@ -10,7 +10,7 @@ from actions.answering import Answer
 from actions.base import texts
 from actions.danger import Crisis, Emergency
 from actions.petition import ReadPetition, SubmitPetition
-from petitions import Petition, PetitionError, Repeat, file_petition
+from petitions import Petition, PetitionError, Repeat, file_petition, new_wechat_conversation
 from tests.unit.actions.fakes import FakeServices, Resident, kinds
 from tests.unit.channels.fakes import NOW
 
@@ -227,8 +227,45 @@ def test_what_was_said_in_danger_is_part_of_the_petition():
 
 def test_danger_and_matter_stand_together():
     resident = Resident(danger_text="楼道里煤气味很大")
-    resident.tells("希望检查碧眼社区的管道", "file_petition")
-    assert draft_of(resident)["petition_matter"] == "楼道里煤气味很大。希望检查碧眼社区的管道"
+    resident.tells("希望检查碧眼社区的煤气管道", "file_petition")
+    assert draft_of(resident)["petition_matter"] == "楼道里煤气味很大。希望检查碧眼社区的煤气管道"
+
+
+LIGHT, GAS = "碧眼社区的路灯坏了半个月没人修", "家里煤气漏了"
+
+
+@pytest.mark.parametrize(
+    ("wish", "filed", "waiting"),
+    [
+        ("只登记第一件", LIGHT, []),
+        ("分开登记", LIGHT, [GAS]),
+        ("合成一件登记", f"{GAS}。{LIGHT}", []),
+    ],
+)
+def test_another_matter_takes_a_danger_in_only_if_the_resident_wants_it(wish, filed, waiting):
+    resident = Resident(danger_text=GAS)
+    (message,) = resident.tells(LIGHT, "file_petition")
+    assert message["kind"] == "prompt"
+    assert message["text"].index(LIGHT) < message["text"].index(GAS)
+    assert resident.slots["danger_text"] is None
+    (message,) = resident.tells(wish)
+    assert message["text"] == asked("contact")
+    draft = draft_of(resident)
+    assert (draft["petition_matter"], draft["petition_community"]) == (filed, "碧眼")
+    assert list(draft["petition_waiting"]) == waiting
+    (message,) = resident.tells("匿名")
+    assert ("煤气" in message["text"]) == (GAS in filed)
+
+
+def test_a_danger_that_waits_is_filed_apart_or_not_at_all():
+    resident = Resident(danger_text=GAS)
+    for words in (LIGHT, "分开登记", "匿名"):
+        resident.tells(words, "file_petition" if words == LIGHT else "inform_detail")
+    messages = resident.tells("确认提交", "confirm")
+    assert kinds(messages)[:2] == ["ticket", "notice"]
+    assert GAS in messages[1]["text"]
+    with resident.services.sessions() as session:
+        assert session.scalars(select(Petition.matter)).all() == [LIGHT]
 
 
 def test_a_question_without_answer_becomes_the_matter():
@@ -270,6 +307,17 @@ def test_the_petition_is_read_back_with_where_it_goes_and_why():
     assert message["ticket"]["number"] is None
     assert message["ticket"]["state"] == "draft"
     assert [button["text"] for button in message["buttons"]] == ["确认提交", "取消登记"]
+
+
+@pytest.mark.parametrize(
+    ("sender", "channel"), [(new_wechat_conversation(), "wechat"), ("resident", "chat"), ("wechat", "chat")]
+)
+def test_a_petition_carries_the_channel_of_its_conversation_whatever_a_slot_says(sender, channel):
+    resident = ready(sender=sender)
+    resident.slots |= {"channel": "letter", "metadata": {"channel": "letter"}}
+    assert kinds(resident.tells("确认提交", "confirm")) == ["ticket"]
+    with resident.services.sessions() as session:
+        assert session.scalars(select(Petition.channel)).all() == [channel]
 
 
 OFFERED = Repeat("GM2603020000013", "环境卫生", "白花", NOW.date(), "正在办理", is_concluded=False)
@@ -534,9 +582,17 @@ def test_a_first_matter_outside_does_not_take_the_second_with_it():
 
 def test_a_danger_told_before_stays_with_the_first_of_two_matters():
     resident = Resident(danger_text="厨房漏煤气了")
-    resident.tells(TWO, "file_petition")
+    wages = "还有老板拖欠我两个月工资没发"
+    resident.tells(f"碧眼社区的煤气管道一直没人修,{wages}", "file_petition")
     resident.tells("分开登记")
-    assert draft_of(resident)["petition_matter"] == f"厨房漏煤气了。{FIRST}"
+    assert draft_of(resident)["petition_matter"] == "厨房漏煤气了。碧眼社区的煤气管道一直没人修"
+    assert list(draft_of(resident)["petition_waiting"]) == [wages]
+
+
+def test_a_danger_beside_two_other_matters_is_the_third():
+    resident = Resident(danger_text="厨房漏煤气了")
+    resident.tells(TWO, "file_petition")
+    assert list(draft_of(resident)["petition_matters"]) == [FIRST, SECOND, "厨房漏煤气了"]
 
 
 # ---- a question beside a matter

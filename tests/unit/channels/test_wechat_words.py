@@ -69,7 +69,8 @@ def test_the_menu_is_what_wechat_takes():
     assert 1 <= len(made["button"]) <= 3
     leaves = [leaf for entry in made["button"] for leaf in entry.get("sub_button", [entry])]
     assert {leaf["type"] for leaf in leaves} == {"click", "view"}
-    assert [leaf["url"] for leaf in leaves if leaf["type"] == "view"] == ["https://example.test/petition"]
+    urls = [leaf["url"] for leaf in leaves if leaf["type"] == "view"]
+    assert urls == ["https://example.test/wechat/my", "https://example.test/petition"]
     assert {leaf["key"] for leaf in leaves if leaf["type"] == "click"} == set(menu_words(own_menu()))
 
 
