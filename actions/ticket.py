@@ -23,7 +23,17 @@ from actions.base import (
     unit_words,
 )
 from actions.danger import say_crisis
-from petitions import Petition, PetitionError, find_own_ticket, find_ticket, parse_reference, state_label, ticket_of
+from petitions import (
+    Petition,
+    PetitionError,
+    find_own_ticket,
+    find_ticket,
+    joined_label,
+    parse_reference,
+    state_label,
+    ticket_of,
+    whole_of,
+)
 
 FORM = "ticket_form"
 _STAYING_INTENTS = frozenset({"track_ticket", "inform_detail", "repeat", "ask_reason"})
@@ -96,11 +106,12 @@ class ShowTicket(ServiceAction):
         with self.services.sessions() as session:
             petition = self._named(session, number, code) if is_named else find_own_ticket(session, tracker.sender_id)
             ticket = ticket_of(petition) if petition else None
+            whole = whole_of(session, petition) if petition else None
         if ticket is None:
             sentence = texts()["ticket_not_found"] if is_named else texts()["ask"]["ticket_number"]
             say(dispatcher, "notice", sentence)
         else:
-            say(dispatcher, "ticket_status", _progress(ticket), ticket=ticket)
+            say(dispatcher, "ticket_status", _progress(ticket, whole), ticket=ticket)
         return [SlotSet(slot, None) for slot in ("ticket_number", "ticket_code", "ticket_tries")]
 
     def _named(self, session: Session, number: str | None, code: str | None) -> Petition | None:
@@ -110,6 +121,7 @@ class ShowTicket(ServiceAction):
             return None
 
 
-def _progress(ticket: dict[str, Any]) -> str:
+def _progress(ticket: dict[str, Any], whole: Petition | None) -> str:
     said = {"number": ticket["number"], "state": state_label(ticket["state"]), "unit": unit_words(ticket)}
-    return str(texts()["ticket"]).format(**said, due=due_words(ticket["due"]))
+    own = str(texts()["ticket"]).format(**said, due=due_words(ticket["due"]))
+    return own + str(texts()["ticket_joined"]).format(label=joined_label(whole.state)) if whole else own

@@ -3,13 +3,24 @@
 from petitions.cases import Outcome, act, allowed_actions
 from petitions.correcting import correct
 from petitions.errors import PetitionError
-from petitions.filing import Filed, file_petition, find_own_ticket, find_ticket, staff_label, state_label, ticket_of
+from petitions.filing import (
+    Filed,
+    file_petition,
+    find_own_ticket,
+    find_ticket,
+    joined_label,
+    list_own_tickets,
+    staff_label,
+    state_label,
+    ticket_of,
+)
 from petitions.intake import Draft, next_matter, next_slot, open_slots, read_message
 from petitions.log import PETITIONER, SYSTEM, Actor, replay, seal, verify
 from petitions.model import Petition
 from petitions.numbers import Reference, parse_reference
 from petitions.parting import split_petition
 from petitions.privacy import Keyring
+from petitions.progress import Joined, Progress, progress_of, whole_of
 from petitions.rates import rates
 from petitions.repeats import Repeat, find_repeat
 from petitions.rules import Rules, own_rules
@@ -23,10 +34,12 @@ __all__ = [
     "Actor",
     "Draft",
     "Filed",
+    "Joined",
     "Keyring",
     "Outcome",
     "Petition",
     "PetitionError",
+    "Progress",
     "Reference",
     "Repeat",
     "Route",
@@ -38,6 +51,8 @@ __all__ = [
     "find_own_ticket",
     "find_repeat",
     "find_ticket",
+    "joined_label",
+    "list_own_tickets",
     "matter_beside",
     "next_matter",
     "next_slot",
@@ -45,6 +60,7 @@ __all__ = [
     "own_rules",
     "parse_reference",
     "part_question",
+    "progress_of",
     "rates",
     "read_message",
     "recompute_provisional",
@@ -57,4 +73,5 @@ __all__ = [
     "ticket_of",
     "triage",
     "verify",
+    "whole_of",
 ]

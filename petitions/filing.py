@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
@@ -145,6 +146,13 @@ def find_own_ticket(session: Session, conversation: str) -> Petition | None:
     )
 
 
+def list_own_tickets(session: Session, conversation: str, *, limit: int) -> Sequence[Petition]:
+    """The petitions filed in this conversation, newest first."""
+    return session.scalars(
+        select(Petition).where(Petition.conversation == conversation).order_by(Petition.id.desc()).limit(limit)
+    ).all()
+
+
 def ticket_of(petition: Petition) -> dict[str, Any]:
     """The `ticket` object that residents and other systems see; a due time that may still move says so."""
     return {
@@ -174,6 +182,16 @@ def state_label(state: str) -> str:
         KeyError: lifecycle.yml has no such state.
     """
     return own_lifecycle().states[state].label
+
+
+def joined_label(state: str) -> str:
+    """A state in the words for those whose petitions were merged into the one that has it.
+
+    Raises:
+        KeyError: lifecycle.yml has no such state.
+    """
+    named = own_lifecycle().states[state]
+    return named.joined or named.label
 
 
 def staff_label(state: str) -> str:

@@ -78,9 +78,18 @@ class _Strict(BaseModel):
 
 
 class State(_Strict):
-    """A state: the resident's words for it, the short one of staff, and whether nothing more is owed in it."""
+    """A state: the resident's words for it, the short one of staff, and whether nothing more is owed in it.
+
+    Attributes:
+        label: For whose petition it is.
+        joined: For those whose petitions were merged into it, where the label speaks of what only its own petitioner
+            does or did.
+        staff: For those who work here.
+        is_ending: Whether nothing more is owed.
+    """
 
     label: str = Field(min_length=1)
+    joined: str | None = Field(default=None, min_length=1)
     staff: str = Field(min_length=1, max_length=8)
     is_ending: bool = False
 

@@ -156,7 +156,9 @@ def mark(session: Session, message_id: int, attempt: int, problem: DeliveryError
 
 def letter_of(message: OutboxMessage, petition: Petition) -> Letter:
     """The message as it is delivered. It tells nothing personal: who may read more looks the ticket up."""
-    label = own_lifecycle().states[message.payload["state"]].label
+    state = own_lifecycle().states[message.payload["state"]]
+    is_joined = message.kind in own_outbox().joined.values()
+    label = (state.joined if is_joined else None) or state.label
     text = own_outbox().texts[message.kind].format(number=petition.number, label=label)
     recipient = message.unit or petition.conversation
     return Letter(message.key, message.kind, message.to, recipient, str(petition.number), text, label)

@@ -8,10 +8,24 @@ from sqlalchemy.orm import Session
 
 from petitions.cases import act
 from petitions.errors import PetitionError
+from petitions.lifecycle import own_lifecycle
 from petitions.log import PETITIONER, verify
 from petitions.model import OutboxMessage, Petition
 from petitions.outbox import letter_of
-from tests.integration.cases import ACCEPTED, DISTRICT, HALL, NOW, STATION, file_case, person, route, step
+from petitions.progress import progress_of, whole_of
+from tests.integration.cases import (
+    ACCEPTED,
+    DISTRICT,
+    HALL,
+    KEYRING,
+    NOW,
+    REFUSED,
+    STATION,
+    file_case,
+    person,
+    route,
+    step,
+)
 from tests.integration.test_at_once import at_once
 
 HANDLER, OPERATOR, CHIEF = (person(role, STATION) for role in ("handler", "operator", "supervisor"))
@@ -53,9 +67,41 @@ def test_all_who_joined_are_told_what_becomes_of_it(engine: Engine) -> None:
                 f"您的工单{joined.number}有新进展：已并入同一件事的工单一起办理。",
                 f"您的工单{joined.number}并入办理的那件事有新进展：已受理。",
                 f"您的工单{joined.number}并入办理的那件事情况复杂，经批准延期办理。",
-                f"您的工单{joined.number}并入办理的那件事有新进展：已答复，等待您评价。",
+                f"您的工单{joined.number}并入办理的那件事有新进展：已答复。",
             ]
         assert verify(session).holds
+
+
+def test_who_joined_sees_how_far_it_has_come_and_nothing_of_the_other(engine: Engine) -> None:
+    with Session(engine) as session:
+        whole, part = file_case(session, "whole"), file_case(session, "part")
+        joined = join(session, "joined", part)
+        step(session, part, "merge", OPERATOR, into=whole.number, reason="同一件事")
+        assert progress_of(session, whole, KEYRING).joined is None
+        step(session, whole, "accept", HANDLER, note="陈女士催得急")
+        assert whole_of(session, joined) is whole
+        seen = progress_of(session, joined, KEYRING)
+        assert [found.label for found in seen.steps] == ["已收到，等待受理", "已并入同一件事的工单一起办理"]
+        assert seen.joined is not None
+        assert (seen.joined.label, seen.joined.reply) == ("已受理", None)
+        assert {due["clock"] for due in seen.joined.due} >= {"close"}
+        step(session, whole, "reply", HANDLER, answer="陈女士：3栋502房楼下垃圾已清运，电话13800138000。")
+        seen = progress_of(session, joined, KEYRING)
+        assert seen.joined is not None
+        assert (seen.joined.label, seen.reply) == ("已答复", None)
+        reply = str(seen.joined.reply)
+        assert "垃圾已清运" in reply
+        assert not [word for word in ("陈", "13800138000", "502") if word in reply]
+        assert "陈女士" in str(progress_of(session, whole, KEYRING).reply)
+        step(session, whole, "follow_up", **REFUSED)
+        seen = progress_of(session, joined, KEYRING)
+        assert seen.joined is not None
+        assert seen.joined.label == "正在重新办理"
+
+
+def test_no_label_tells_those_who_joined_what_the_other_did() -> None:
+    states = own_lifecycle().states.values()
+    assert not [state.label for state in states if "您" in (state.joined or state.label)]
 
 
 def test_those_joined_to_what_is_itself_merged_are_told_too(engine: Engine) -> None:

@@ -3,10 +3,13 @@
 import re
 
 import pytest
+from sqlalchemy import select
 
 from actions.base import due_words, texts
 from actions.ticket import AskNumber, ReadReference
+from petitions import PETITIONER, Petition, act
 from petitions.numbers import ticket_number
+from storage import begin_writing
 from tests.unit.actions.fakes import FakeServices, Resident, filed_by, kinds
 from tests.unit.channels.fakes import NOW
 
@@ -30,6 +33,18 @@ def test_number_and_code_in_one_message(services, ticket):
     assert message["kind"] == "ticket_status"
     assert message["ticket"]["number"] == ticket[0]
     assert "光明街道群众诉求服务大厅" in message["text"]
+
+
+def test_a_joined_ticket_tells_how_far_the_other_has_come(services, ticket):
+    other = filed_by(services, "another resident")["ticket"]["number"]
+    with services.sessions() as session:
+        begin_writing(session)
+        mine = session.scalars(select(Petition).where(Petition.number == ticket[0])).one()
+        act(session, mine.id, "join", PETITIONER, {"into": other}, now=services.clock())
+        session.commit()
+    (message,) = Resident(services, STRANGER).inquires("工单{},查询码{}".format(*ticket))
+    assert message["text"].endswith("一起办理的那件事目前的进展：已收到，等待受理。")
+    assert other not in message["text"]
 
 
 @pytest.mark.parametrize("is_code_first", [False, True])
