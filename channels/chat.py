@@ -180,6 +180,10 @@ class Chat:
             logger.error("danger_not_stored conversation=%s error=%s", conversation, type(error).__name__)
         return self._counted([danger_message(danger)])
 
+    def is_busy(self, conversation: str) -> bool:
+        """Whether a message of this conversation is being answered."""
+        return self._locks.is_held(conversation)
+
     async def finish(self) -> None:
         """Wait for the messages under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from channels.services import Services
-from petitions import Draft, Filed, PetitionError, file_petition, find_ticket, parse_reference, ticket_of
+from petitions import Draft, Filed, file_petition
 
 CHANNEL = "form"
 
@@ -23,8 +23,15 @@ def route_of(services: Services, entry: Mapping[str, Any]) -> dict[str, Any]:
     return services.triage(draft_of(entry).text).to_json()
 
 
-def file(services: Services, entry: Mapping[str, Any], form_key: str) -> Filed:
-    """File what was reviewed, in one transaction; the same form key again gives the same petition."""
+def file(services: Services, entry: Mapping[str, Any], form_key: str, *, conversation: str) -> Filed:
+    """File what was reviewed, in one transaction; the same form key again gives the same petition.
+
+    Args:
+        services: The rest of the product.
+        entry: The form's fields.
+        form_key: Key of this filing.
+        conversation: That of the browser, whose petitions it joins; empty without one.
+    """
     draft = draft_of(entry)
     route = services.triage(draft.text)
     with services.sessions() as session:
@@ -33,7 +40,7 @@ def file(services: Services, entry: Mapping[str, Any], form_key: str) -> Filed:
             draft,
             route,
             form_key=f"{CHANNEL}:{form_key}",
-            conversation="",
+            conversation=conversation,
             channel=CHANNEL,
             secret=services.secret,
             keyring=services.keyring,
@@ -41,14 +48,3 @@ def file(services: Services, entry: Mapping[str, Any], form_key: str) -> Filed:
         )
         session.commit()
     return filed
-
-
-def find(services: Services, number: str, code: str) -> dict[str, Any] | None:
-    """The ticket, to whoever holds its code; None for a wrong code as for an unknown number."""
-    # People type both with spaces, dashes and small letters.
-    number, code = parse_reference(number).number or number, parse_reference(code).code or code
-    with services.sessions() as session:
-        try:
-            return ticket_of(find_ticket(session, number, code, now=services.clock()))
-        except PetitionError:
-            return None

@@ -1,4 +1,4 @@
-"""The petition form at `/petition` and the look-up at `/petition/status`: no JavaScript, no Rasa."""
+"""The petition form at `/petition`: no JavaScript, no Rasa."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.datastructures import FormData
 
 from channels import filing
 from channels.chat import TEXT_LIMIT, Chat, danger_message
+from channels.cookies import Conversations
 from channels.render import Pages
 from channels.sanitise import strip_hidden
 from channels.services import Services
@@ -68,7 +69,7 @@ class Entry:
         return replace(self, phone=dialled(self.phone))
 
 
-def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
+def form_router(services: Services, chat: Chat, pages: Pages, conversations: Conversations) -> APIRouter:
     """The form's pages."""
     router = APIRouter()
     keys = Tokens(services.secret, "form", hours=FORM_HOURS)
@@ -112,7 +113,10 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
         signed_key = field(form, "form_key")
         form_key = keys.read(signed_key)
         if step == "file" and form_key is not None:
-            filed = await run_in_threadpool(filing.file, services, asdict(entry.settled()), form_key)
+            conversation = conversations.of(request) or ""
+            filed = await run_in_threadpool(
+                filing.file, services, asdict(entry.settled()), form_key, conversation=conversation
+            )
             return pages.response(request, "filed.html", {"filed": filed})
         context = {
             "entry": entry.settled(),
@@ -123,31 +127,5 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
             "is_expired": step == "file",
         }
         return pages.response(request, "review.html", context)
-
-    def show_status(
-        request: Request, number: str, *, ticket: dict[str, Any] | None = None, problem: str = ""
-    ) -> Response:
-        context = {"number": number, "ticket": ticket, "problem": problem}
-        return pages.response(request, "status.html", context, status=404 if problem else 200)
-
-    @router.get("/petition/status")
-    async def get_status(request: Request) -> Response:
-        """Ask for number and code."""
-        return show_status(request, "")
-
-    @router.post("/petition/status")
-    async def post_status(request: Request) -> Response:
-        """The progress of a petition, to whoever holds its number and code."""
-        form = await read_form(request)
-        limit_pace(request)
-        number, code = (strip_hidden(field(form, name))[:100] for name in ("number", "code"))
-        # Codes are guessed one number at a time, from many addresses.
-        wait_seconds = chat.session_limit.take(f"status {number}")
-        if wait_seconds is not None:
-            raise WebError("too_fast", retry_after_seconds=wait_seconds)
-        ticket = await run_in_threadpool(filing.find, services, number, code)
-        if ticket is None:
-            return show_status(request, number, problem=say("status.not_found"))
-        return show_status(request, number, ticket=ticket)
 
     return router

@@ -14,6 +14,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup, escape
 
+from channels.kiosk import Kiosks
 from channels.services import Jurisdiction, Phone
 from channels.store import QUERY_CODE
 from channels.texts import load_texts, say
@@ -62,9 +63,15 @@ def due_words(due: Mapping[str, str]) -> str:
     )
 
 
-def is_rated(replies: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether residents are asked what they think of these replies."""
-    return any(reply["kind"] in RATED_KINDS for reply in replies)
+def moment_words(at: datetime) -> str:
+    """A moment in words, in local time."""
+    here = at.astimezone(_HERE)
+    return say("my.moment", year=here.year, month=here.month, day=here.day, time=here.strftime("%H:%M"))
+
+
+def is_rated(kinds: Sequence[str]) -> bool:
+    """Whether residents are asked what they think of replies of these kinds."""
+    return not RATED_KINDS.isdisjoint(kinds)
 
 
 def phones_in(text: str, phones: Mapping[str, Phone]) -> list[Phone]:
@@ -81,10 +88,12 @@ def _number_pattern(number: str) -> re.Pattern[str]:
 class Pages:
     """The templates with everything they all need."""
 
-    def __init__(self, jurisdiction: Jurisdiction) -> None:
+    def __init__(self, jurisdiction: Jurisdiction, kiosks: Kiosks) -> None:
+        self._kiosks = kiosks
         texts = load_texts()
         self._environment = Templates(Path(__file__).with_name("templates"))
-        self._environment.filters |= {"rich": rich, "marked": marked, "query_code": query_code, "due_words": due_words}
+        filters = {"marked": marked, "query_code": query_code, "due_words": due_words, "moment_words": moment_words}
+        self._environment.filters |= filters | {"rich": rich}
         self._environment.globals |= {
             "texts": texts,
             "say": say,
@@ -112,5 +121,9 @@ class Pages:
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
         """A whole page."""
-        shared = {"path": request.url.path, "is_large": request.cookies.get(LARGE_COOKIE) == "1"}
+        shared = {
+            "path": request.url.path,
+            "is_large": request.cookies.get(LARGE_COOKIE) == "1",
+            "idle_seconds": self._kiosks.idle_seconds(request),
+        }
         return HTMLResponse(self.fragment(name, shared | dict(context)), status, dict(headers or {}))

@@ -17,7 +17,7 @@ from petitions.filing import (
 from petitions.intake import Draft, next_matter, next_slot, open_slots, read_message
 from petitions.log import PETITIONER, SYSTEM, Actor, replay, seal, verify
 from petitions.model import Petition
-from petitions.numbers import Reference, parse_reference
+from petitions.numbers import Reference, parse_reference, shown_code
 from petitions.parting import split_petition
 from petitions.privacy import Keyring
 from petitions.progress import Joined, Progress, progress_of, whole_of
@@ -66,6 +66,7 @@ __all__ = [
     "recompute_provisional",
     "replay",
     "seal",
+    "shown_code",
     "split_petition",
     "staff_label",
     "state_label",

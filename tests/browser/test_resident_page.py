@@ -115,7 +115,7 @@ def test_every_control_can_be_reached_by_keyboard(open_page):
         reached.add(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.id"))
     for name in (
         "填诉求表",
-        "查进度",
+        "我的诉求",
         "大字",
         "查看原文出处（1 处）",
         "达成多少就业意向？",
@@ -217,7 +217,7 @@ def test_a_phone_shows_everything_without_sideways_scroll(open_page, site, schem
         say(page, text)
         expect(page.locator("#log .reply, #log .danger")).to_have_count(number)
         assert has_no_sideways_scroll(page), text[:10]
-    for path in ("/petition", "/petition/status"):
+    for path in ("/petition", "/my"):
         page.goto(site.address + path)
         assert has_no_sideways_scroll(page), path
 
