@@ -385,6 +385,25 @@ def test_typed_text_is_never_a_command(typed, reaches):
     run(scenario)
 
 
+def test_abuse_is_answered_once_and_then_slowed():
+    rasa = FakeRasa()
+    rasa.replies["骂人"] = [{"kind": "refusal", "text": "请不要用伤人的话"}]
+
+    async def scenario(client, _rasa):
+        rasa.understood = {"intent": "abuse", "confidence": 0.9}
+        told = [(await say(client, "骂人")).json()["messages"][-1]["html"] for _ in range(2)]
+        assert "请不要用伤人的话" in told[0]
+        assert "每分钟最多回复 4 条" in told[1]
+        rasa.understood = None
+        statuses = [(await say(client, "我要反映一件事")).status_code for _ in range(5)]
+        assert statuses == [200, 200, 200, 200, 429]
+        assert "119" in (await say(client, "家里有煤气味")).json()["loose"]
+        client.cookies.clear()
+        assert (await say(client, "你好")).status_code == 200
+
+    run(scenario, rasa=rasa)
+
+
 def test_a_kiosk_is_marked_and_its_cookie_ends_soon():
     async def scenario(client, _rasa):
         assert "kiosk.js" not in (await client.get("/")).text
