@@ -12,9 +12,10 @@ from sqlalchemy import func, select
 from channels.app import create_app
 from jurisdiction import load_jurisdiction
 from language.personal import mask_personal
-from petitions import triage
+from petitions import PETITIONER, act, triage
 from petitions.model import Petition
 from petitions.privacy import masked
+from storage import begin_writing
 from tests.unit.channels.fakes import NOW, FakeRasa, FakeServices, FakeSettings
 
 PATHS = ("/my", "/my/receipt", "/my", "/my/receipt")
@@ -245,6 +246,30 @@ def test_the_petitions_of_this_session_are_listed_to_it_alone():
     assert "查询码：" not in receipt.text
     assert other.status_code == 404
     assert number not in listed
+
+
+def test_who_joined_a_ticket_reads_how_far_it_has_come():
+    services = CaseServices()
+
+    async def scenario(client):
+        other = number_of(await file(client))
+        client.cookies.clear()
+        mine = await file(client, name="张先生")
+        with services.sessions() as session:
+            begin_writing(session)
+            petition = session.scalars(select(Petition).where(Petition.number == number_of(mine))).one()
+            act(session, petition.id, "join", PETITIONER, {"into": other}, now=NOW)
+            session.commit()
+        found = await client.post("/my", data={"number": number_of(mine), "code": code_of(mine)})
+        return other, found.text
+
+    other, text = run(scenario, services)
+    joined = text[text.index('class="note joined"') :]
+    assert "已并入同一件事的工单一起办理" in text
+    assert "一起办理的那件事目前的进展" in joined
+    assert "已收到，等待受理" in joined
+    assert other not in text
+    assert "李女士" not in text
 
 
 def test_a_receipt_repeats_the_code_to_whoever_has_it_and_nothing_personal():

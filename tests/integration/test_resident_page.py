@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import sessionmaker
 
 from channels import live as live_module
 from channels.app import create_app
@@ -159,6 +160,18 @@ def test_the_first_message_finds_its_conversation_though_its_answer_was_lost():
     run(scenario)
 
 
+def test_messages_and_offers_are_the_same_on_every_database(engine):
+    async def scenario(client, rasa):
+        html = (await say(client, QUESTION, message_id="one")).json()["messages"][1]["html"]
+        (offer,) = offers_in(html)
+        assert (await say(client, QUESTION, message_id="one", after=2)).json() == {"messages": [], "loose": ""}
+        assert len((await say(client, offer=offer, after=2)).json()["messages"]) == 2
+        assert (await say(client, offer=offer, after=4)).status_code == 409
+        assert rasa.messages == [QUESTION, "招聘会达成了多少就业意向？"]
+
+    run(scenario, services=FakeServices(sessions=sessionmaker(engine)))
+
+
 def test_one_conversation_never_shows_another():
     async def scenario(client, _rasa):
         await say(client, "秘密")
@@ -240,8 +253,8 @@ def test_streams_are_few_and_need_a_conversation():
     run(scenario)
 
 
-def test_a_late_commit_of_an_earlier_id_is_seen():
-    services = FakeServices()
+def test_a_late_commit_of_an_earlier_id_is_seen(engine):
+    services = FakeServices(sessions=sessionmaker(engine))
 
     def add(session, ident, conversation, number):
         row = {"kind": "resident", "payload": {"text": "一"}, "created_at": NOW}
