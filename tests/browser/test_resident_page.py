@@ -147,6 +147,18 @@ def test_enter_while_composing_sends_nothing(open_page, site):
     assert site.rasa.messages == ["zhaopinhui"]
 
 
+def test_characters_are_counted_from_four_fifths_of_the_limit(open_page):
+    page = open_page()
+    text, count = page.locator("#text"), page.locator("#count")
+    text.fill("长" * 1599)
+    expect(count).to_be_empty()
+    text.fill("长" * 1600)
+    expect(count).to_have_text("1600 / 2000 字")
+    text.fill("👍" * 2001)
+    expect(count).to_have_class("over")
+    expect(count).to_have_text("2001 / 2000 字")
+
+
 def test_without_javascript_the_page_is_a_plain_form(open_page):
     page = open_page(java_script_enabled=False)
     page.get_by_role("button", name=QUESTION).click()
