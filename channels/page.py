@@ -113,7 +113,9 @@ def page_router(
             return await show(request, typed=typed, message_id=message_id, error=error)
         response: Response
         if is_script:
-            messages, is_stored = await stored(conversation, number_of(field(form, "after")), message_id)
+            # A conversation that has just begun has nothing of what the page shows.
+            number = number_of(field(form, "after")) if known else 0
+            messages, is_stored = await stored(conversation, number, message_id)
             response = JSONResponse({"messages": messages, "loose": "" if is_stored else transcript.loose(replies)})
         else:
             response = RedirectResponse(f"{request.url.path}#latest", 303)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,6 @@ from channels.kiosk import Kiosks
 from channels.services import Jurisdiction, Phone
 from channels.store import QUERY_CODE
 from channels.texts import load_texts, say
-from channels.turns import RATED_KINDS
 from petitions import state_label
 from web.markup import rich
 from web.templates import Templates
@@ -69,11 +68,6 @@ def moment_words(at: datetime) -> str:
     return say("my.moment", year=here.year, month=here.month, day=here.day, time=here.strftime("%H:%M"))
 
 
-def is_rated(kinds: Sequence[str]) -> bool:
-    """Whether residents are asked what they think of replies of these kinds."""
-    return not RATED_KINDS.isdisjoint(kinds)
-
-
 def phones_in(text: str, phones: Mapping[str, Phone]) -> list[Phone]:
     """The known phones whose numbers a text names, in its order."""
     places = {phone.number: (_number_pattern(phone.number).search(text), phone) for phone in phones.values()}
@@ -100,7 +94,6 @@ class Pages:
             "title": say("page.title", name=jurisdiction.name),
             "place_name": jurisdiction.name,
             "state_label": state_label,
-            "is_rated": is_rated,
             "phones_in": partial(phones_in, phones=jurisdiction.phones),
             "emergency_phones": [
                 jurisdiction.phones[key] for key in texts["emergency_phones"] if key in jurisdiction.phones

@@ -135,7 +135,7 @@ def receive(session: Session, conversation: str, text: str, message_id: str | No
                 .order_by(ChatMessage.number)
             )
             return Received(earlier.number, tuple(reply.payload for reply in replies))
-    number = last_number(session, conversation) + 1
+    number = _next_number(session, conversation)
     session.add(
         ChatMessage(
             conversation=conversation,
@@ -155,7 +155,7 @@ def record_replies(
 ) -> None:
     """Store what the assistant replied to the message of that number."""
     begin_writing(session)
-    first = last_number(session, conversation) + 1
+    first = _next_number(session, conversation)
     session.add_all(
         ChatMessage(
             conversation=conversation,
@@ -263,3 +263,8 @@ def assistant_share(session: Session, *, since: datetime, until: datetime) -> As
     ).where(written)
     conversations, answered, filed = session.execute(of_conversations).one()
     return AssistantShare(conversations, answered, filed, kinds)
+
+
+def _next_number(session: Session, conversation: str) -> int:
+    last = session.scalar(select(func.max(ChatMessage.number)).where(ChatMessage.conversation == conversation))
+    return (last or 0) + 1

@@ -10,6 +10,8 @@ from channels.offers import Offers
 from channels.render import Pages
 from channels.services import Services
 from channels.store import RESIDENT, ChatMessage
+from channels.texts import say
+from channels.turns import RATED_KINDS
 
 ASSISTANT, STAFF = "assistant", "staff"
 _LISTS: dict[str, Any] = {"citations": (), "facts": (), "buttons": ()}
@@ -43,7 +45,6 @@ class Transcript:
         """
         if conversation is None:
             return []
-        # While a message is being answered its silence means nothing.
         is_busy = self._chat.is_busy(conversation)
         with self._services.sessions() as session:
             if number and store.last_number(session, conversation) <= number:
@@ -55,13 +56,11 @@ class Transcript:
             if row.answers is not None:
                 replies.setdefault(row.answers, []).append(row)
         last_said = max(said, default=0)
-        last_staff = max((row.number for row in rows if author_of(row) == STAFF), default=0)
         shown: list[Shown] = []
         for row in rows:
             if row.number <= number:
                 continue
             mine = replies.get(row.answers or 0, [])
-            is_silent = row.number in said and row.number not in replies and row.number > last_staff
             context = {
                 "message": _LISTS | self._whole(row, mine),
                 "author": author_of(row),
@@ -69,10 +68,9 @@ class Transcript:
                 "message_id": row.message_id,
                 # Only what was said last may still be answered by a button.
                 "offers": self._offers_of(row) if row.number > last_said else [],
-                "rated": said.get(row.answers or 0) if row in mine[-1:] else None,
-                "kinds": [reply.kind for reply in mine],
+                "rated": said.get(row.answers or 0) if row is _rated(mine) else None,
                 "is_latest": row.number == last_said,
-                "is_unanswered": is_silent and not is_busy,
+                "silence": "" if is_busy or row.number not in said or row.number in replies else _silence(row),
             }
             shown.append(
                 {
@@ -110,7 +108,17 @@ class Transcript:
 
     def _whole(self, row: ChatMessage, replies: list[ChatMessage]) -> dict[str, Any]:
         """The message as it was sent, while that is known."""
-        fresh = self._chat.fresh.get(row.conversation, row.answers) if row.answers else None
-        if fresh is not None and len(fresh) == len(replies):
-            return fresh[replies.index(row)]
-        return row.payload
+        fresh = (self._chat.fresh.get(row.conversation, row.answers) if row.answers else None) or []
+        # What was said to it later stands below the replies that are fresh.
+        place = replies.index(row) if row in replies else len(fresh)
+        return fresh[place] if place < len(fresh) else row.payload
+
+
+def _silence(row: ChatMessage) -> str:
+    """What a message is told that has no answer; nothing where a person reads it."""
+    return "" if row.payload.get("to") == STAFF else say("page.unanswered")
+
+
+def _rated(replies: list[ChatMessage]) -> ChatMessage | None:
+    """The reply below which its resident may say what they think of it."""
+    return next((row for row in reversed(replies) if row.kind in RATED_KINDS and author_of(row) == ASSISTANT), None)

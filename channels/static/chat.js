@@ -171,6 +171,13 @@ function arrive(messages) {
   if (wasAtEnd) bringIntoView(log.querySelector(`[data-number="${fresh[0].number}"]`).firstElementChild);
 }
 
+// The conversation has ended meanwhile and another has begun, with numbers of its own; what was said stays to be read.
+function beginAnew() {
+  for (const old of log.querySelectorAll("[data-number]")) old.dataset.number = 0;
+  last = 0;
+  live.stop();
+}
+
 async function say(said, offer) {
   if (isSending || !said.trim()) return;
   isSending = true;
@@ -196,6 +203,7 @@ async function say(said, offer) {
   try {
     const fields = { message_id: id, after: last };
     const body = await postSurely(offer ? { ...fields, offer } : { ...fields, text: said });
+    if (body.messages.some((message) => message.message_id === id && message.number <= fields.after)) beginAnew();
     arrive(body.messages);
     if (body.loose) putLoose(body.loose, mine);
     status.textContent = words.answered;

@@ -32,6 +32,12 @@ export class Live {
     this.#restart();
   }
 
+  // Until it is started again.
+  stop() {
+    this.#isOn = false;
+    this.#stop();
+  }
+
   #stop() {
     clearTimeout(this.#timer);
     this.#source?.close();

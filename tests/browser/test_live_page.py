@@ -154,6 +154,21 @@ def test_a_server_that_restarts_loses_nothing(folder, open_at):
         assert shown(page) == ["一", "收到：一", "二", "收到：二", "您好，我来处理"]
 
 
+def test_a_page_whose_conversation_has_ended_begins_another(open_page, site):
+    page = open_page()
+    for text in "一二":
+        say(page, text)
+        expect(page.get_by_text(f"收到：{text}")).to_be_visible()
+    page.context.clear_cookies()
+    for text in "三四":
+        say(page, text)
+        expect(page.get_by_text(f"收到：{text}")).to_be_visible()
+    assert shown(page) == [line for text in "一二三四" for line in (text, f"收到：{text}")]
+    assert len({sender for sender, message in site.rasa.received if message in "一二三四"}) == 2
+    page.reload()
+    assert shown(page) == [line for text in "三四" for line in (text, f"收到：{text}")]
+
+
 def test_by_keyboard_alone_from_the_start_to_a_filed_petition(open_page):
     page = open_page()
     page.keyboard.press("Tab")

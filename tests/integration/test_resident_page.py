@@ -14,7 +14,7 @@ from sqlalchemy.orm import sessionmaker
 from channels import live as live_module
 from channels.app import create_app
 from channels.store import ChatMessage
-from tests.unit.channels.fakes import NOW, FakeRasa, FakeServices, FakeSettings
+from tests.unit.channels.fakes import CODE, NOW, FakeRasa, FakeServices, FakeSettings
 
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 SCRIPT = SAME_SITE | {"Accept": "application/json"}
@@ -216,6 +216,31 @@ def test_words_of_staff_arrive_with_their_author():
                 session.commit()
             await until(lambda: stream.ids == [3])
             assert '<strong class=\\"who\\">工作人员：</strong>' in stream.text
+
+    run(scenario, services=services)
+
+
+def test_what_is_added_to_an_answer_leaves_its_code_and_its_rating():
+    services = FakeServices()
+
+    def add(number, answers):
+        with services.sessions() as session:
+            conversation = session.scalar(select(ChatMessage.conversation))
+            row = {"kind": "notice", "payload": {"text": "您的工单有新进展", "author": "staff"}, "created_at": NOW}
+            session.add(ChatMessage(conversation=conversation, number=number, answers=answers, **row))
+            session.commit()
+
+    async def scenario(client, _rasa):
+        await say(client, QUESTION, message_id="one")
+        add(3, 1)
+        await say(client, "确认提交", after=3)
+        add(6, 4)
+        page = (await client.get("/")).text
+        assert f"<code>{CODE}</code>" in page
+        assert page.count('class="rating"') == 1
+        assert page.index('class="rating"') < page.index("您的工单有新进展")
+        assert page.count("您的工单有新进展") == 2
+        assert "这条没有得到回答" not in page
 
     run(scenario, services=services)
 
