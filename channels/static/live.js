@@ -40,6 +40,8 @@ export class Live {
 
   #stop() {
     clearTimeout(this.#timer);
+    // A question under way finds that it is not wanted any more.
+    this.#timer = 0;
     this.#source?.close();
     this.#source = null;
   }
