@@ -15,15 +15,23 @@ from starlette.exceptions import HTTPException
 
 from channels.assist import assist_router
 from channels.chat import Chat, chat_router
+from channels.cookies import Conversations
+from channels.device import device_router
+from channels.embed import Embedding
 from channels.form import form_router
 from channels.health import health_router
+from channels.kiosk import Kiosks
+from channels.live import Live, live_router
 from channels.metrics import Metrics
+from channels.my import my_router
+from channels.offers import Offers
 from channels.open311 import open311_router
 from channels.page import page_router
 from channels.rasa import RasaClient
 from channels.rating import rating_router
 from channels.render import Pages
 from channels.services import Services
+from channels.transcript import Transcript
 from channels.wechat.mine import mine_router
 from channels.wechat.route import wechat_router
 from web.errors import WebError, http_code
@@ -49,15 +57,21 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     )
     rasa = RasaClient(http, timeout_seconds=settings.rasa_timeout_seconds, seconds=metrics.understanding_seconds)
     chat = Chat(services, rasa, metrics)
-    pages = Pages(services.jurisdiction)
+    kiosks = Kiosks(settings.kiosk_addresses, idle_minutes=settings.kiosk_idle_minutes)
+    embedding = Embedding(settings.embed_origins)
+    pages = Pages(services.jurisdiction, kiosks)
+    conversations = Conversations(chat.tokens, hours=settings.session_hours, kiosks=kiosks, is_embedded=bool(embedding))
+    transcript = Transcript(services, chat, pages, Offers(services.secret))
+    live = Live(services)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(rasa.keep_ready())
+        tasks = [asyncio.create_task(work) for work in (rasa.keep_ready(), live.run())]
         yield
-        warming.cancel()
-        with suppress(asyncio.CancelledError):
-            await warming
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await chat.finish()
         await http.aclose()
 
@@ -73,9 +87,22 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     app.include_router(chat_router(chat))
     app.include_router(assist_router(services))
     app.include_router(open311_router(services))
-    app.include_router(page_router(services, chat, rasa, pages))
-    app.include_router(rating_router(services, chat, pages))
-    app.include_router(form_router(services, chat, pages))
+    app.include_router(
+        page_router(
+            chat,
+            rasa,
+            pages,
+            conversations=conversations,
+            transcript=transcript,
+            embedding=embedding,
+            kiosks=kiosks,
+        )
+    )
+    app.include_router(device_router(chat, conversations=conversations, live=live, embedding=embedding, kiosks=kiosks))
+    app.include_router(live_router(conversations, transcript, live))
+    app.include_router(rating_router(services, chat, pages, conversations))
+    app.include_router(form_router(services, chat, pages, conversations))
+    app.include_router(my_router(services, chat, pages, conversations))
     app.include_router(wechat_router(services, chat, metrics))
     app.include_router(mine_router(services, chat, pages))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")

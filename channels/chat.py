@@ -17,8 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from channels import store
 from channels.errors import ChannelError
 from channels.locks import ConversationLocks
+from channels.manners import Manners, is_abuse, own_manners
 from channels.metrics import Metrics
-from channels.rasa import RasaClient, RasaError, Said, command
+from channels.rasa import RasaClient, RasaError, Said, command, notice
 from channels.sanitise import strip_hidden
 from channels.services import Danger, Services
 from channels.texts import load_texts, say
@@ -143,6 +144,7 @@ class Chat:
         self.address_limit = RateLimit(settings.address_messages_per_minute)
         self.tokens = Tokens(services.secret, "conversation", hours=settings.session_hours)
         self.fresh = FreshReplies()
+        self._manners = Manners(own_manners())
 
     async def reply(
         self, conversation: str, text: str, *, address: str, message_id: str | None = None
@@ -160,7 +162,11 @@ class Chat:
         """
         # Nothing is awaited from here to the place in the queue, so messages keep their order of arrival.
         danger = self._services.find_danger(text)
-        waits = [self.address_limit.take(address), self.session_limit.take(conversation)]
+        waits = [
+            self.address_limit.take(address),
+            self.session_limit.take(conversation),
+            self._manners.take(conversation),
+        ]
         wait_seconds = max((wait for wait in waits if wait is not None), default=None)
         if wait_seconds is not None:
             # Safety advice goes out at any pace, but a flood of danger words reaches neither database nor Rasa.
@@ -179,6 +185,10 @@ class Chat:
         except Exception as error:  # noqa: BLE001 - nothing holds safety advice back
             logger.error("danger_not_stored conversation=%s error=%s", conversation, type(error).__name__)
         return self._counted([danger_message(danger)])
+
+    def is_busy(self, conversation: str) -> bool:
+        """Whether a message of this conversation is being answered."""
+        return self._locks.is_held(conversation)
 
     async def finish(self) -> None:
         """Wait for the messages under way."""
@@ -222,6 +232,10 @@ class Chat:
             logger.warning("understanding_down conversation=%s reason=%s", conversation, error.reason)
             form = self._services.settings.public_url + "/petition"
             raise ChannelError("understanding_down", form=form) from error
+        if is_abuse(said) and self._manners.note(conversation):
+            rules = self._manners.rules
+            slowed = notice("notices.slowed", minutes=rules.slowed_minutes, count=rules.slowed_per_minute)
+            return Said([slowed], said.understood)
         return Said([self._locked(message, text) for message in said.messages], said.understood)
 
     def _locked(self, message: dict[str, Any], text: str) -> dict[str, Any]:

@@ -9,17 +9,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from channels.services import Services
-from petitions import (
-    Draft,
-    Filed,
-    PetitionError,
-    Repeat,
-    file_petition,
-    find_repeat,
-    find_ticket,
-    parse_reference,
-    ticket_of,
-)
+from petitions import Draft, Filed, Repeat, file_petition, find_repeat
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +39,16 @@ def repeat_of(services: Services, entry: Mapping[str, Any]) -> Repeat | None:
         return None
 
 
-def file(services: Services, entry: Mapping[str, Any], form_key: str, *, join: str | None = None) -> Filed:
+def file(
+    services: Services, entry: Mapping[str, Any], form_key: str, *, conversation: str, join: str | None = None
+) -> Filed:
     """File what was reviewed, in one transaction; the same form key again gives the same petition.
 
     Args:
-        services: Of the product.
-        entry: The form.
-        form_key: Of the form.
+        services: The rest of the product.
+        entry: The form's fields.
+        form_key: Key of this filing.
+        conversation: That of the browser, whose petitions it joins; empty without one.
         join: Number of the ticket that the resident says is the same matter.
     """
     draft = draft_of(entry)
@@ -66,7 +59,7 @@ def file(services: Services, entry: Mapping[str, Any], form_key: str, *, join: s
             draft,
             route,
             form_key=f"{CHANNEL}:{form_key}",
-            conversation="",
+            conversation=conversation,
             channel=CHANNEL,
             secret=services.secret,
             keyring=services.keyring,
@@ -75,14 +68,3 @@ def file(services: Services, entry: Mapping[str, Any], form_key: str, *, join: s
         )
         session.commit()
     return filed
-
-
-def find(services: Services, number: str, code: str) -> dict[str, Any] | None:
-    """The ticket, to whoever holds its code; None for a wrong code as for an unknown number."""
-    # People type both with spaces, dashes and small letters.
-    number, code = parse_reference(number).number or number, parse_reference(code).code or code
-    with services.sessions() as session:
-        try:
-            return ticket_of(find_ticket(session, number, code, secret=services.secret, now=services.clock()))
-        except PetitionError:
-            return None

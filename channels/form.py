@@ -1,4 +1,4 @@
-"""The petition form at `/petition` and the look-up at `/petition/status`: no JavaScript, no Rasa."""
+"""The petition form at `/petition`: no JavaScript, no Rasa."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from starlette.datastructures import FormData
 
 from channels import filing
 from channels.chat import TEXT_LIMIT, Chat, danger_message
+from channels.cookies import Conversations
 from channels.render import Pages
 from channels.sanitise import strip_hidden
 from channels.services import Services
@@ -72,13 +73,13 @@ class Entry:
 
 def same_words(repeat: Repeat) -> str:
     """A ticket that may be the same matter, as anybody may be told of it."""
-    return say(
-        "form.concluded" if repeat.is_concluded else "form.same",
-        community=repeat.community,
-        category=repeat.category,
-        date=repeat.filed_on,
-        state=repeat.state,
-    )
+    told = {
+        "community": repeat.community,
+        "category": repeat.category,
+        "date": repeat.filed_on,
+        "state": repeat.state,
+    }
+    return say("form.concluded", **told) if repeat.is_concluded else say("form.same", **told)
 
 
 def agreed(form: FormData, repeat: Repeat | None) -> str | None:
@@ -90,7 +91,7 @@ def agreed(form: FormData, repeat: Repeat | None) -> str | None:
     return repeat.number if repeat and is_same else None
 
 
-def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
+def form_router(services: Services, chat: Chat, pages: Pages, conversations: Conversations) -> APIRouter:
     """The form's pages."""
     router = APIRouter()
     keys = Tokens(services.secret, "form", hours=FORM_HOURS)
@@ -137,7 +138,10 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
         repeat = await run_in_threadpool(filing.repeat_of, services, settled)
         join = agreed(form, repeat) if step == "join" else None
         if form_key is not None and (step == "file" or join):
-            filed = await run_in_threadpool(partial(filing.file, services, settled, form_key, join=join))
+            conversation = conversations.of(request) or ""
+            filed = await run_in_threadpool(
+                partial(filing.file, services, settled, form_key, conversation=conversation, join=join)
+            )
             return pages.response(request, "filed.html", {"filed": filed})
         context = {
             "entry": entry.settled(),
@@ -150,31 +154,5 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
             "may_join": repeat is not None and not repeat.is_concluded,
         }
         return pages.response(request, "review.html", context)
-
-    def show_status(
-        request: Request, number: str, *, ticket: dict[str, Any] | None = None, problem: str = ""
-    ) -> Response:
-        context = {"number": number, "ticket": ticket, "problem": problem}
-        return pages.response(request, "status.html", context, status=404 if problem else 200)
-
-    @router.get("/petition/status")
-    async def get_status(request: Request) -> Response:
-        """Ask for number and code."""
-        return show_status(request, "")
-
-    @router.post("/petition/status")
-    async def post_status(request: Request) -> Response:
-        """The progress of a petition, to whoever holds its number and code."""
-        form = await read_form(request)
-        limit_pace(request)
-        number, code = (strip_hidden(field(form, name))[:100] for name in ("number", "code"))
-        # Codes are guessed one number at a time, from many addresses.
-        wait_seconds = chat.session_limit.take(f"status {number}")
-        if wait_seconds is not None:
-            raise WebError("too_fast", retry_after_seconds=wait_seconds)
-        ticket = await run_in_threadpool(filing.find, services, number, code)
-        if ticket is None:
-            return show_status(request, number, problem=say("status.not_found"))
-        return show_status(request, number, ticket=ticket)
 
     return router

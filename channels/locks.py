@@ -28,5 +28,9 @@ class ConversationLocks:
             else:
                 self._locks[conversation] = (lock, users - 1)
 
+    def is_held(self, conversation: str) -> bool:
+        """Whether somebody holds or awaits this conversation."""
+        return conversation in self._locks
+
     def __len__(self) -> int:
         return len(self._locks)

@@ -1,128 +1,125 @@
-"""The resident's page at `/`: the conversation from the server's transcript, with and without JavaScript."""
+"""The resident's page at `/` and, for frames in other sites, at `/embed`: with and without JavaScript."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import logging
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from markupsafe import Markup
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from channels import store
+from channels import embed
 from channels.chat import MESSAGE_ID, TEXT_LIMIT, Chat, check_text
+from channels.cookies import Conversations
+from channels.kiosk import Kiosks
+from channels.live import number_of
+from channels.offers import examples
 from channels.rasa import RasaClient
-from channels.render import LARGE_COOKIE, Pages
-from channels.services import Services
+from channels.render import Pages
+from channels.transcript import Shown, Transcript
 from web.errors import WebError
-from web.requests import address_of, check_origin, field, read_form, set_cookie
+from web.requests import address_of, field, read_form
 
-COOKIE = "conversation"
-PAGES = frozenset({"/", "/petition", "/petition/status", "/wechat/my"})
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What the resident said and what the assistant replied."""
-
-    text: str
-    replies: list[dict[str, Any]]
-    message_id: str | None = None
-    rating: str | None = None
+logger = logging.getLogger(__name__)
 
 
-def turns_of(services: Services, chat: Chat, conversation: str | None) -> list[Turn]:
-    """The conversation so far, with the replies that are still fresh as they were sent."""
-    if conversation is None:
-        return []
-    with services.sessions() as session:
-        rows = store.transcript(session, conversation)
-    turns: dict[int, Turn] = {}
-    for row in rows:
-        if row.kind == store.RESIDENT:
-            turns[row.number] = Turn(row.payload["text"], [], row.message_id, row.rating)
-        elif row.answers in turns:
-            turns[row.answers].replies.append(row.payload)
-    for number, turn in turns.items():
-        fresh = chat.fresh.get(conversation, number) or []
-        # What was told since stands below the replies.
-        turn.replies[: len(fresh)] = fresh
-    return list(turns.values())
-
-
-def page_router(services: Services, chat: Chat, rasa: RasaClient, pages: Pages) -> APIRouter:
-    """The page and the three things its buttons do."""
+def page_router(
+    chat: Chat,
+    rasa: RasaClient,
+    pages: Pages,
+    *,
+    conversations: Conversations,
+    transcript: Transcript,
+    embedding: embed.Embedding,
+    kiosks: Kiosks,
+) -> APIRouter:
+    """The page, and what is said on it."""
     router = APIRouter()
-    hours = services.settings.session_hours
-
-    def conversation_of(request: Request) -> str | None:
-        return chat.tokens.read(request.cookies.get(COOKIE))
 
     async def show(
         request: Request, *, typed: str = "", message_id: str = "", error: WebError | None = None
     ) -> Response:
-        conversation = conversation_of(request)
+        is_embedded = request.url.path == embed.PATH
+        if is_embedded and not embedding:
+            raise WebError("not_found")
+        # Given before the first message, so that one whose answer was lost is found when it comes again.
+        conversation = conversations.of(request) or chat.tokens.new()
+        messages = await run_in_threadpool(transcript.after, conversation)
         context = {
-            "turns": await run_in_threadpool(turns_of, services, chat, conversation),
+            "messages": [Markup(message["html"]) for message in messages],  # noqa: S704 - from a template
+            "last": messages[-1]["number"] if messages else 0,
+            "is_waiting": chat.is_busy(conversation),
+            "examples": [] if messages else examples(),
+            "is_embedded": is_embedded,
+            "session": chat.tokens.sign(conversation) if is_embedded else "",
             "typed": typed,
             "message_id": message_id or chat.tokens.new(),
             "error": error,
             "is_ready": rasa.why_not_ready is None,
             "limit": TEXT_LIMIT,
         }
-        if error is None:
-            return pages.response(request, "chat.html", context)
-        return pages.response(request, "chat.html", context, status=error.status, headers=error.headers)
+        headers = (embedding.headers if is_embedded else {}) | (error.headers if error else {})
+        status = error.status if error else 200
+        response = pages.response(request, "chat.html", context, status=status, headers=headers)
+        if conversations.of(request) is None or kiosks.idle_seconds(request):
+            conversations.give(response, request, conversation)
+        return response
+
+    async def stored(conversation: str, number: int, message_id: str) -> tuple[list[Shown], bool]:
+        """What was stored after that number, and whether the answer to that message was; a failure tells neither."""
+
+        def read() -> tuple[list[Shown], bool]:
+            return transcript.after(conversation, number), transcript.is_answered(conversation, message_id)
+
+        try:
+            return await run_in_threadpool(read)
+        except SQLAlchemyError as error:
+            logger.warning("transcript_not_read error=%s", type(error).__name__)
+            return [], False
 
     @router.get("/")
+    @router.get(embed.PATH)
     async def get_page(request: Request) -> Response:
-        """The conversation so far."""
+        """The conversation so far; `?kiosk=1` makes this browser one that forgets, `?kiosk=0` undoes it."""
+        if (wanted := request.query_params.get("kiosk")) in {"0", "1"}:
+            response = RedirectResponse(request.url.path, 303)
+            kiosks.mark(response, request, is_kiosk=wanted == "1")
+            return response
         return await show(request)
 
     @router.post("/")
+    @router.post(embed.PATH)
     async def post_page(request: Request) -> Response:
-        """Say something: a script gets the new replies as HTML, a plain form gets the page again."""
+        """Say something: a script gets the new messages, a plain form gets the page again."""
         is_script = request.headers.get("Accept") == "application/json"
         typed, message_id = "", ""
         try:
             form = await read_form(request)
-            typed = field(form, "choice") or field(form, "text")
-            given_id = field(form, "message_id")
+            typed, offer, given_id = (field(form, name) for name in ("text", "offer", "message_id"))
             message_id = given_id if MESSAGE_ID.fullmatch(given_id) else chat.tokens.new()
-            conversation = conversation_of(request) or chat.tokens.new()
-            replies = await chat.reply(
-                conversation, check_text(typed), address=address_of(request), message_id=message_id
+            known = conversations.of(request)
+            said = (
+                await run_in_threadpool(transcript.text_of_offer, known, offer, message_id)
+                if offer
+                else check_text(typed)
             )
+            conversation = known or chat.tokens.new()
+            replies = await chat.reply(conversation, said, address=address_of(request), message_id=message_id)
         except WebError as error:
             if is_script or error.code == "foreign_origin":
                 raise
             return await show(request, typed=typed, message_id=message_id, error=error)
         response: Response
         if is_script:
-            context = {"replies": replies, "is_last": True, "message_id": message_id}
-            response = JSONResponse({"html": pages.fragment("replies.html", context)})
+            # A conversation that has just begun has nothing of what the page shows.
+            number = number_of(field(form, "after")) if known else 0
+            messages, is_stored = await stored(conversation, number, message_id)
+            response = JSONResponse({"messages": messages, "loose": "" if is_stored else transcript.loose(replies)})
         else:
-            response = RedirectResponse("/#latest", 303)
-        set_cookie(response, request, COOKIE, chat.tokens.sign(conversation), hours=hours)
-        return response
-
-    @router.post("/clear", dependencies=[Depends(check_origin)])
-    async def clear(request: Request) -> Response:
-        """Forget the conversation on this device."""
-        conversation = conversation_of(request)
-        if conversation is not None:
-            chat.fresh.forget(conversation)
-        response = RedirectResponse("/", 303)
-        response.delete_cookie(COOKIE, httponly=True, samesite="lax")
-        return response
-
-    @router.post("/text-size")
-    async def change_text_size(request: Request) -> Response:
-        """Switch between normal and large text on this device, and return to the page."""
-        back = field(await read_form(request), "back")
-        response = RedirectResponse(back if back in PAGES else "/", 303)
-        is_large = request.cookies.get(LARGE_COOKIE) == "1"
-        set_cookie(response, request, LARGE_COOKIE, "0" if is_large else "1", hours=24 * 365)
+            response = RedirectResponse(f"{request.url.path}#latest", 303)
+        conversations.give(response, request, conversation)
         return response
 
     return router

@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from channels.chat import MESSAGE_ID, Chat, optional_string, read_json
+from channels.cookies import Conversations
 from channels.errors import ChannelError
-from channels.page import COOKIE
 from channels.render import Pages
 from channels.services import Services
 from channels.turns import RATINGS, Rating, rate
@@ -18,7 +18,7 @@ from web.limits import RateLimit
 from web.requests import address_of, field, read_form
 
 
-def rating_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
+def rating_router(services: Services, chat: Chat, pages: Pages, conversations: Conversations) -> APIRouter:
     """Both doors."""
     router = APIRouter()
     limit = RateLimit(services.settings.address_messages_per_minute)
@@ -51,7 +51,7 @@ def rating_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
         """Rate an answer on the page: a script gets the buttons anew, a plain form the page."""
         form = await read_form(request)
         message_id = field(form, "message_id")
-        rating = await keep(request, chat.tokens.read(request.cookies.get(COOKIE)), message_id, field(form, "rating"))
+        rating = await keep(request, conversations.of(request), message_id, field(form, "rating"))
         if request.headers.get("Accept") == "application/json":
             html = pages.fragment("rating.html", {"message_id": message_id, "rating": rating})
             return JSONResponse({"html": html})

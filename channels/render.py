@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,10 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup, escape
 
+from channels.kiosk import Kiosks
 from channels.services import Jurisdiction, Phone
 from channels.store import QUERY_CODE
 from channels.texts import load_texts, say
-from channels.turns import RATED_KINDS
 from petitions import state_label
 from web.markup import rich
 from web.templates import Templates
@@ -65,12 +65,7 @@ def due_words(due: Mapping[str, str]) -> str:
 def moment_words(at: datetime) -> str:
     """A moment in words, in local time."""
     here = at.astimezone(_HERE)
-    return say("progress.at", year=here.year, month=here.month, day=here.day, time=here.strftime("%H:%M"))
-
-
-def is_rated(replies: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether residents are asked what they think of these replies."""
-    return any(reply["kind"] in RATED_KINDS for reply in replies)
+    return say("my.moment", year=here.year, month=here.month, day=here.day, time=here.strftime("%H:%M"))
 
 
 def phones_in(text: str, phones: Mapping[str, Phone]) -> list[Phone]:
@@ -87,18 +82,18 @@ def _number_pattern(number: str) -> re.Pattern[str]:
 class Pages:
     """The templates with everything they all need."""
 
-    def __init__(self, jurisdiction: Jurisdiction) -> None:
+    def __init__(self, jurisdiction: Jurisdiction, kiosks: Kiosks) -> None:
+        self._kiosks = kiosks
         texts = load_texts()
         self._environment = Templates(Path(__file__).with_name("templates"))
-        self._environment.filters |= {"rich": rich, "marked": marked, "query_code": query_code, "due_words": due_words}
-        self._environment.filters["moment_words"] = moment_words
+        filters = {"marked": marked, "query_code": query_code, "due_words": due_words, "moment_words": moment_words}
+        self._environment.filters |= filters | {"rich": rich}
         self._environment.globals |= {
             "texts": texts,
             "say": say,
             "title": say("page.title", name=jurisdiction.name),
             "place_name": jurisdiction.name,
             "state_label": state_label,
-            "is_rated": is_rated,
             "phones_in": partial(phones_in, phones=jurisdiction.phones),
             "emergency_phones": [
                 jurisdiction.phones[key] for key in texts["emergency_phones"] if key in jurisdiction.phones
@@ -119,5 +114,9 @@ class Pages:
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
         """A whole page."""
-        shared = {"path": request.url.path, "is_large": request.cookies.get(LARGE_COOKIE) == "1"}
+        shared = {
+            "path": request.url.path,
+            "is_large": request.cookies.get(LARGE_COOKIE) == "1",
+            "idle_seconds": self._kiosks.idle_seconds(request),
+        }
         return HTMLResponse(self.fragment(name, shared | dict(context)), status, dict(headers or {}))

@@ -40,6 +40,22 @@ class ChannelSettings(Protocol):
     def address_messages_per_minute(self) -> int:
         """Messages that one network address may send in a minute: a service hall shares one."""
 
+    @property
+    def lookups_per_minute(self) -> int:
+        """Look-ups by number and code that one network address may make in a minute."""
+
+    @property
+    def embed_origins(self) -> str:
+        """Sites that may show the page in a frame, separated by spaces; may be empty."""
+
+    @property
+    def kiosk_addresses(self) -> str:
+        """Networks whose devices many people use, separated by commas; may be empty."""
+
+    @property
+    def kiosk_idle_minutes(self) -> int:
+        """After how many minutes without use such a device forgets."""
+
 
 class Danger(Protocol):
     """A danger found in a text: what `language.find_danger` returns."""

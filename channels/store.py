@@ -238,6 +238,53 @@ def transcript(session: Session, conversation: str, *, limit: int = 200) -> list
     return list(newest_first)[::-1]
 
 
+def find_said(session: Session, conversation: str, message_id: str) -> ChatMessage | None:
+    """The resident's message of that id of the client's own."""
+    return session.scalar(
+        select(ChatMessage).where(
+            ChatMessage.conversation == conversation,
+            ChatMessage.message_id == message_id,
+            ChatMessage.kind == RESIDENT,
+        )
+    )
+
+
+def is_answered(session: Session, conversation: str, message_id: str) -> bool:
+    """Whether replies to the resident's message of that id are stored."""
+    said = find_said(session, conversation, message_id)
+    if said is None:
+        return False
+    mine = (ChatMessage.conversation == conversation, ChatMessage.answers == said.number)
+    return session.scalar(select(ChatMessage.id).where(*mine).limit(1)) is not None
+
+
+def find_open(session: Session, conversation: str, number: int) -> ChatMessage | None:
+    """The message of that number, while the resident has said nothing after it."""
+    mine = ChatMessage.conversation == conversation
+    last_said = session.scalar(select(func.max(ChatMessage.number)).where(mine, ChatMessage.kind == RESIDENT)) or 0
+    return session.scalar(select(ChatMessage).where(mine, ChatMessage.number == number)) if number > last_said else None
+
+
+def last_number(session: Session, conversation: str) -> int:
+    """The number of the conversation's last message; 0 before the first."""
+    return session.scalar(select(func.max(ChatMessage.number)).where(ChatMessage.conversation == conversation)) or 0
+
+
+def newest_id(session: Session) -> int:
+    """The id of the newest message of all conversations; 0 before the first."""
+    return session.scalar(select(func.max(ChatMessage.id))) or 0
+
+
+def numbers_since(session: Session, message_id: int) -> dict[str, int]:
+    """The last number of every conversation with a message stored after the one of that id."""
+    rows = session.execute(
+        select(ChatMessage.conversation, func.max(ChatMessage.number))
+        .where(ChatMessage.id > message_id)
+        .group_by(ChatMessage.conversation)
+    )
+    return {conversation: number for conversation, number in rows}  # noqa: C416 - rows are no pairs
+
+
 def assistant_share(session: Session, *, since: datetime, until: datetime) -> AssistantShare:
     """What the assistant did in a stretch of time; transcripts that were deleted meanwhile are missing.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from suqiutong.errors import CommandError
@@ -19,6 +21,29 @@ SECRETS = "secrets.json"
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.*-]+(:\d{1,5})?")
+
+
+def check_origins(text: str) -> str:
+    """Origins separated by spaces, as they are.
+
+    Raises:
+        ValueError: one of them is no scheme and host.
+    """
+    if any(not _ORIGIN.fullmatch(origin) for origin in text.split()):
+        raise ValueError("must be origins such as https://www.example.gov.cn, separated by spaces")
+    return text
+
+
+def check_networks(text: str) -> str:
+    """Networks separated by commas, as they are.
+
+    Raises:
+        ValueError: one of them is no network.
+    """
+    for part in filter(None, map(str.strip, text.split(","))):
+        ip_network(part)
+    return text
 
 
 class Settings(BaseSettings):
@@ -105,6 +130,24 @@ class Settings(BaseSettings):
         default=3000,
         gt=0,
         description="Messages that one network address may send in a minute; everybody in a service hall shares one.",
+    )
+    lookups_per_minute: int = Field(
+        default=30,
+        gt=0,
+        description="Look-ups of a petition by number and query code that one network address may make in a minute.",
+    )
+    embed_origins: Annotated[str, AfterValidator(check_origins)] = Field(
+        default="",
+        description="Sites that may show the resident's page in a frame, such as `https://www.example.gov.cn`, "
+        "separated by spaces; empty: none. With one, the page's cookie needs HTTPS.",
+    )
+    kiosk_addresses: Annotated[str, AfterValidator(check_networks)] = Field(
+        default="",
+        description="Networks of devices that residents use one after another, such as `10.1.2.0/28`, separated by "
+        "commas: their page forgets by itself.",
+    )
+    kiosk_idle_minutes: int = Field(
+        default=3, gt=0, description="After how many minutes without use the page of such a device is cleared."
     )
     wechat_app_id: str = Field(default="", description="AppID of the WeChat Official Account; empty: no WeChat.")
     wechat_kind: Literal["unverified", "subscription", "service"] = Field(

@@ -30,7 +30,6 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
 }
 
 
@@ -63,6 +62,9 @@ class Guard:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
+                # A page with a policy of its own says there who may frame it.
+                if "Content-Security-Policy" not in headers:
+                    headers["X-Frame-Options"] = "DENY"
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
                 # Pages and replies are one person's; only the fixed files may be kept.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -70,7 +71,23 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def set_cookie(response: Response, request: Request, name: str, value: str, *, hours: int) -> None:
-    """Give the browser a cookie that scripts cannot read and other sites cannot send."""
-    is_secure = request.url.scheme == "https"
-    response.set_cookie(name, value, max_age=hours * 3600, httponly=True, samesite="lax", secure=is_secure)
+def set_cookie(
+    response: Response, request: Request, name: str, value: str, *, hours: float, is_embedded: bool = False
+) -> None:
+    """Give the browser a cookie that scripts cannot read and other sites cannot send.
+
+    Args:
+        response: Carries it.
+        request: What is answered.
+        name: Of the cookie.
+        value: Its value.
+        hours: How long it lives.
+        is_embedded: It is also sent from a frame in another site's page, which browsers allow over HTTPS alone.
+    """
+    is_secure = is_embedded or request.url.scheme == "https"
+    same_site: Literal["none", "lax"] = "none" if is_embedded else "lax"
+    response.set_cookie(name, value, max_age=round(hours * 3600), httponly=True, samesite=same_site, secure=is_secure)
+    if is_embedded:
+        # Browsers that keep no cookies of frames keep this one, apart for each site. Python writes it from 3.14 on.
+        header, cookie = response.raw_headers[-1]
+        response.raw_headers[-1] = (header, cookie + b"; Partitioned")

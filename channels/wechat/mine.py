@@ -28,7 +28,7 @@ from web.requests import address_of, set_cookie
 logger = logging.getLogger(__name__)
 
 PATH = "/wechat/my"
-BY_CODE = "/petition/status"
+BY_CODE = "/my"
 ATTEMPT_COOKIE, COOKIE = "wechat_attempt", "wechat_login"
 # A WeChat code is some dozens of signs.
 CODE_LIMIT = 200

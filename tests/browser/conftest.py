@@ -28,18 +28,19 @@ class Site:
 
 
 @contextmanager
-def serve(services, rasa):
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        create_app(services, rasa_transport=rasa.transport), log_config=None, lifespan="on", ws="none"
-    )
+def serve(services, rasa, port=0, **options):
+    listening = socket.create_server(("127.0.0.1", port))
+    app = create_app(services, rasa_transport=rasa.transport)
+    # An open stream of events would hold the server up for ever.
+    config = uvicorn.Config(app, log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=1, **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
         while not server.started:
             time.sleep(0.01)
-        yield Site(f"http://127.0.0.1:{listening.getsockname()[1]}", rasa, services)
+        scheme = "https" if options.get("ssl_certfile") else "http"
+        yield Site(f"{scheme}://127.0.0.1:{listening.getsockname()[1]}", rasa, services)
     finally:
         server.should_exit = True
         thread.join()

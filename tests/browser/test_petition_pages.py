@@ -3,12 +3,14 @@
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from sqlalchemy import select
 
 from jurisdiction import load_jurisdiction
 from petitions import triage
 from petitions.model import Petition
+from tests.browser.test_resident_page import PHONE
 
 pytestmark = pytest.mark.browser
 
@@ -45,12 +47,11 @@ def test_a_petition_end_to_end(open_page, case_site, has_scripts):
     number, code = page.locator(".number").inner_text(), page.locator("code").inner_text()
     assert re.fullmatch(r"[0-9A-Z]{4}-[0-9A-Z]{4}", code)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.get_by_role("link", name="查询办理进度").click()
+    page.get_by_role("link", name="查看我的诉求").click()
     page.get_by_label("工单号").fill(number)
     page.get_by_label("查询码").fill(code)
     page.get_by_role("button", name="查询").click()
-    expect(page.get_by_role("heading", name="办理进度", exact=True)).to_be_visible()
-    expect(page.locator(".rows")).to_contain_text("已收到，等待受理")
+    expect(page.locator(".own .rows")).to_contain_text("已收到，等待受理")
     with case_site.services.sessions() as session:
         assert session.scalars(select(Petition.number)).all() == [number]
 
@@ -89,3 +90,42 @@ def test_the_form_can_be_filled_by_keyboard(open_page):
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="诉求已登记")).to_be_visible()
+
+
+@pytest.mark.parametrize("has_scripts", [True, False])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_my_petitions_and_their_receipts(open_page, case_site, has_scripts, scheme):
+    page = open_page("/petition", java_script_enabled=has_scripts, color_scheme=scheme, **PHONE)
+    page.goto(case_site.address)
+    page.goto(case_site.address + "/petition")
+    page.get_by_label("您要反映什么事？").fill("路灯坏了好几天，晚上走路看不见")
+    page.get_by_label("在什么地方？").fill("碧眼社区")
+    page.get_by_label("匿名反映").check()
+    page.get_by_role("button", name="下一步：核对").click()
+    page.get_by_role("button", name="确认提交").click()
+    number, code = page.locator(".number").inner_text(), page.locator("code").inner_text()
+    page.get_by_role("link", name="查看我的诉求").click()
+    own = page.locator(".own")
+    expect(own).to_have_count(1)
+    expect(own).to_contain_text(number)
+    own.get_by_text("办理经过").click()
+    expect(own.get_by_role("listitem")).to_have_text([re.compile("已收到，等待受理")])
+    for name, value in (("工单号", number), ("查询码", code)):
+        page.get_by_label(name).fill(value)
+    page.get_by_role("button", name="查询").click()
+    expect(own).to_have_count(1)
+    with page.expect_download() as saved:
+        own.get_by_role("button", name="保存回执").click()
+    assert saved.value.suggested_filename == f"{number}.txt"
+    assert f"查询码：{code}" in saved.value.path().read_text(encoding="utf-8")
+    own.get_by_role("button", name="打开回执").click()
+    expect(page.get_by_role("heading", name="光明街道诉求回执")).to_be_visible()
+    expect(page.locator(".rows")).to_contain_text(code)
+    expect(page.get_by_role("button", name="打印")).to_have_count(1 if has_scripts else 0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    if has_scripts:
+        assert Axe().run(page).violations_count == 0
+        page.goto(case_site.address + "/my")
+        assert Axe().run(page).violations_count == 0
+    page.emulate_media(media="print")
+    expect(page.locator(".top nav")).to_be_hidden()

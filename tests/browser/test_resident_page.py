@@ -115,7 +115,7 @@ def test_every_control_can_be_reached_by_keyboard(open_page):
         reached.add(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.id"))
     for name in (
         "填诉求表",
-        "查进度",
+        "我的诉求",
         "大字",
         "查看原文出处（1 处）",
         "达成多少就业意向？",
@@ -145,6 +145,18 @@ def test_enter_while_composing_sends_nothing(open_page, site):
     expect(page.locator(".said")).to_have_count(1)
     expect(page.locator(".reply")).to_have_count(1)
     assert site.rasa.messages == ["zhaopinhui"]
+
+
+def test_characters_are_counted_from_four_fifths_of_the_limit(open_page):
+    page = open_page()
+    text, count = page.locator("#text"), page.locator("#count")
+    text.fill("长" * 1599)
+    expect(count).to_be_empty()
+    text.fill("长" * 1600)
+    expect(count).to_have_text("1600 / 2000 字")
+    text.fill("👍" * 2001)
+    expect(count).to_have_class("over")
+    expect(count).to_have_text("2001 / 2000 字")
 
 
 def test_without_javascript_the_page_is_a_plain_form(open_page):
@@ -217,7 +229,7 @@ def test_a_phone_shows_everything_without_sideways_scroll(open_page, site, schem
         say(page, text)
         expect(page.locator("#log .reply, #log .danger")).to_have_count(number)
         assert has_no_sideways_scroll(page), text[:10]
-    for path in ("/petition", "/petition/status"):
+    for path in ("/petition", "/my"):
         page.goto(site.address + path)
         assert has_no_sideways_scroll(page), path
 

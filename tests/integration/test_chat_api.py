@@ -441,8 +441,8 @@ def test_the_page_without_scripts_keeps_the_conversation():
         assert "SameSite=lax" in cookie
         page = (await client.get("/")).text
         assert "<mark>23</mark>" in page
-        assert 'name="choice" value="招聘会达成了多少就业意向？"' in page
-        await client.post("/", data={"choice": "招聘会达成了多少就业意向？", "text": ""}, headers=SAME_SITE)
+        offer = re.search(r'name="offer" value="(2\.0\.[0-9a-f]{16})" data-said="招聘会达成了多少就业意向？"', page)[1]
+        await client.post("/", data={"offer": offer, "text": ""}, headers=SAME_SITE)
         assert "收到：招聘会达成了多少就业意向？" in (await client.get("/")).text
         await client.post("/clear", headers=SAME_SITE)
         assert "招聘会达成" not in (await client.get("/")).text
@@ -518,7 +518,7 @@ def test_large_text_is_switched_and_returns_only_to_our_pages(back, to):
         {"Origin": "null"},
     ],
 )
-@pytest.mark.parametrize("path", ["/", "/clear", "/text-size", "/petition", "/petition/status"])
+@pytest.mark.parametrize("path", ["/", "/clear", "/text-size", "/petition", "/my"])
 def test_a_form_of_another_site_is_refused(path, headers):
     async def scenario(client, rasa):
         reply = await client.post(path, data={"text": "你好"}, headers=headers)
@@ -538,7 +538,7 @@ def test_a_form_of_our_own_site_is_taken_from_an_old_browser():
 
 def test_pages_forbid_inline_code_and_foreign_frames():
     async def scenario(client, _rasa):
-        for path in ("/", "/petition", "/petition/status"):
+        for path in ("/", "/petition", "/my"):
             page = await client.get(path)
             policy = page.headers["Content-Security-Policy"]
             assert "default-src 'none'" in policy

@@ -12,11 +12,13 @@ from sqlalchemy import func, select
 from channels.app import create_app
 from jurisdiction import load_jurisdiction
 from language.personal import mask_personal
-from petitions import triage
+from petitions import PETITIONER, act, triage
 from petitions.model import Petition
 from petitions.privacy import masked
+from storage import begin_writing
 from tests.unit.channels.fakes import NOW, FakeRasa, FakeServices, FakeSettings
 
+PATHS = ("/my", "/my/receipt", "/my", "/my/receipt")
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 FIELDS = {
     "matter": "楼下烧烤店每晚十点以后音响很大，\n希望有人管一管。",
@@ -242,12 +244,13 @@ def test_progress_is_told_to_whoever_has_number_and_code():
     async def scenario(client):
         filed = await file(client)
         number, code = number_of(filed), code_of(filed)
-        found = await client.post("/petition/status", data={"number": f" {number} ", "code": code.lower()})
+        client.cookies.clear()
+        found = await client.post("/my", data={"number": f" {number} ", "code": code.lower()})
         assert found.status_code == 200
-        assert "办理进度" in found.text
+        assert "已收到，等待受理" in found.text
         assert number in found.text
-        wrong = await client.post("/petition/status", data={"number": number, "code": "AAAA-AAAA"})
-        unknown = await client.post("/petition/status", data={"number": "GM209912310001", "code": code})
+        wrong = await client.post("/my", data={"number": number, "code": "AAAA-AAAA"})
+        unknown = await client.post("/my", data={"number": "GM209912310001", "code": code})
         assert wrong.status_code == unknown.status_code == 404
         assert "没有找到" in wrong.text
         assert wrong.text.replace(number, "") == unknown.text.replace("GM209912310001", "")
@@ -255,12 +258,98 @@ def test_progress_is_told_to_whoever_has_number_and_code():
     run(scenario)
 
 
+def test_the_petitions_of_this_session_are_listed_to_it_alone():
+    async def scenario(client):
+        await client.get("/")
+        number = number_of(await file(client))
+        mine = (await client.get("/my")).text
+        assert number in mine
+        assert "已收到，等待受理" in mine
+        assert "李女士" not in mine
+        assert "13800138000" not in mine.replace(" ", "")
+        receipt = await client.post("/my/receipt", data={"number": number, "as": "file"})
+        client.cookies.clear()
+        other = await client.post("/my/receipt", data={"number": number, "as": "file"})
+        listed = (await client.get("/my")).text
+        return number, receipt, other, listed
+
+    number, receipt, other, listed = run(scenario)
+    assert receipt.headers["Content-Disposition"] == f'attachment; filename="{number}.txt"'
+    assert receipt.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert receipt.text.startswith("光明街道诉求回执\n工单号：" + number)
+    assert "查询码：" not in receipt.text
+    assert other.status_code == 404
+    assert number not in listed
+
+
+def test_who_joined_a_ticket_reads_how_far_it_has_come():
+    services = CaseServices()
+
+    async def scenario(client):
+        other = number_of(await file(client))
+        client.cookies.clear()
+        mine = await file(client, name="张先生")
+        with services.sessions() as session:
+            begin_writing(session)
+            petition = session.scalars(select(Petition).where(Petition.number == number_of(mine))).one()
+            act(session, petition.id, "join", PETITIONER, {"into": other}, now=NOW)
+            session.commit()
+        found = await client.post("/my", data={"number": number_of(mine), "code": code_of(mine)})
+        return other, found.text
+
+    other, text = run(scenario, services)
+    joined = text[text.index('class="note joined"') :]
+    assert "已并入同一件事的工单一起办理" in text
+    assert "一起办理的那件事目前的进展" in joined
+    assert "已收到，等待受理" in joined
+    assert other not in text
+    assert "李女士" not in text
+
+
+def test_a_receipt_repeats_the_code_to_whoever_has_it_and_nothing_personal():
+    async def scenario(client):
+        filed = await file(client)
+        number, code = number_of(filed), code_of(filed)
+        client.cookies.clear()
+        fields = {"number": number, "code": code}
+        return (
+            code,
+            [await client.post("/my/receipt", data=fields | {"as": kind}) for kind in ("page", "file")],
+            await client.post("/my/receipt", data=fields | {"code": "AAAA-AAAA"}),
+        )
+
+    code, receipts, wrong = run(scenario)
+    for receipt in receipts:
+        assert receipt.status_code == 200
+        assert code in receipt.text
+        assert "登记时间" in receipt.text
+        assert not [word for word in ("李女士", "13800138000", "烧烤店", "3栋") if word in receipt.text]
+    assert wrong.status_code == 404
+
+
+def test_the_old_address_leads_to_the_new_one():
+    async def scenario(client):
+        return await client.get("/petition/status")
+
+    assert run(scenario).headers["Location"] == "/my"
+
+
+def test_look_ups_of_one_address_are_slowed_down_whatever_the_number():
+    services = CaseServices(settings=FakeSettings(lookups_per_minute=3))
+
+    async def scenario(client):
+        guesses = [{"number": f"GM20261123000{digit}", "code": "AAAA-AAAA"} for digit in range(4)]
+        return [(await client.post(path, data=guess)).status_code for guess, path in zip(guesses, PATHS, strict=True)]
+
+    assert run(scenario, services) == [404, 404, 404, 429]
+
+
 def test_guessing_a_code_is_slowed_down():
     services = CaseServices(settings=FakeSettings(messages_per_minute=3))
 
     async def scenario(client):
         guess = {"number": "GM202611230001", "code": "AAAA-AAAA"}
-        statuses = [(await client.post("/petition/status", data=guess)).status_code for _ in range(4)]
+        statuses = [(await client.post("/my", data=guess)).status_code for _ in range(4)]
         assert statuses == [404, 404, 404, 429]
 
     run(scenario, services)
@@ -275,7 +364,7 @@ def test_typed_markup_is_inert():
             page = await client.post("/petition", data=fields | {"step": step})
             assert "<script>alert" not in page.text
             assert page.text.count("&lt;script&gt;") >= 4
-        status = await client.post("/petition/status", data={"number": attack, "code": attack})
+        status = await client.post("/my", data={"number": attack, "code": attack})
         assert "<script>alert" not in status.text
 
     run(scenario)

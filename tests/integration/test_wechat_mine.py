@@ -147,7 +147,7 @@ def test_outside_wechat_both_ways_are_shown_and_nobody_is_sent_away(engine):
         async with one.browser(A, **{"User-Agent": "Mozilla/5.0 Chrome"}) as browser:
             page = await browser.get("/wechat/my")
             assert page.status_code == 200
-            assert 'href="/petition/status"' in page.text
+            assert 'href="/my"' in page.text
             one.follow(A)
             page = await browser.get("/wechat/my/login", follow_redirects=True)
             assert page.url.path == "/wechat/my"
@@ -258,7 +258,7 @@ def test_accounts_that_are_told_nothing_lead_to_the_page_by_code(engine, kind):
         async with one.browser(A) as browser:
             for path in ("/wechat/my", "/wechat/my/login"):
                 sent = await browser.get(path)
-                assert (sent.status_code, sent.headers["Location"]) == (303, "/petition/status")
+                assert (sent.status_code, sent.headers["Location"]) == (303, "/my")
             assert (await browser.get("/wechat/my/enter", params={"code": "x", "state": "y"})).status_code == 400
 
     run(engine, scenario, kind=kind)

@@ -71,6 +71,10 @@ class FakeSettings:
     session_hours: int = 12
     messages_per_minute: int = 100
     address_messages_per_minute: int = 1000
+    lookups_per_minute: int = 100
+    embed_origins: str = ""
+    kiosk_addresses: str = ""
+    kiosk_idle_minutes: int = 3
 
 
 @dataclass

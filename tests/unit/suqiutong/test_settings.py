@@ -46,7 +46,16 @@ def test_inner_servers_are_reached_on_the_loopback_address():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("WEB_PORT", "70000"), ("BASE_PIPELINE", "bert"), ("SESSION_HOURS", "0"), ("RASA_PORT", "five")]
+    ("name", "value"),
+    [
+        ("WEB_PORT", "70000"),
+        ("BASE_PIPELINE", "bert"),
+        ("SESSION_HOURS", "0"),
+        ("RASA_PORT", "five"),
+        ("EMBED_ORIGINS", "https://a.test/page"),
+        ("EMBED_ORIGINS", "https://a.test; script-src *"),
+        ("KIOSK_ADDRESSES", "10.0.0.0/8, hall"),
+    ],
 )
 def test_a_wrong_value_is_named_in_one_line(monkeypatch, name, value):
     monkeypatch.setenv(f"SUQIUTONG_{name}", value)
