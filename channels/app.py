@@ -20,6 +20,7 @@ from channels.health import health_router
 from channels.metrics import Metrics
 from channels.open311 import open311_router
 from channels.page import page_router
+from channels.photos_page import photos_router
 from channels.rasa import RasaClient
 from channels.rating import rating_router
 from channels.render import Pages
@@ -73,6 +74,7 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     app.include_router(assist_router(services))
     app.include_router(open311_router(services))
     app.include_router(page_router(services, chat, rasa, pages))
+    app.include_router(photos_router(services, chat, pages))
     app.include_router(rating_router(services, chat, pages))
     app.include_router(form_router(services, chat, pages))
     app.include_router(wechat_router(services, chat, metrics))

@@ -38,6 +38,7 @@ def file(services: Services, entry: Mapping[str, Any], form_key: str) -> Filed:
             secret=services.secret,
             keyring=services.keyring,
             now=services.clock(),
+            photos_of=f"{CHANNEL}:{form_key}",
         )
         session.commit()
     return filed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
-from channels import filing
+from channels import filing, photos
 from channels.chat import TEXT_LIMIT, Chat, danger_message
 from channels.render import Pages
 from channels.sanitise import strip_hidden
@@ -73,19 +74,12 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
     router = APIRouter()
     keys = Tokens(services.secret, "form", hours=FORM_HOURS)
 
-    def limit_pace(request: Request) -> None:
-        wait_seconds = chat.address_limit.take(address_of(request))
-        if wait_seconds is not None:
-            raise WebError("too_fast", retry_after_seconds=wait_seconds)
-
-    def show_form(request: Request, entry: Entry, problems: dict[str, str]) -> Response:
+    def show_form(
+        request: Request, entry: Entry, problems: dict[str, str], own: Sequence[photos.Own] = (), signed_key: str = ""
+    ) -> Response:
         context = {"entry": entry, "problems": problems, "matter_limit": TEXT_LIMIT}
+        context |= {"photos": own, "form_key": signed_key}
         return pages.response(request, "petition.html", context, status=422 if problems else 200)
-
-    def route_and_danger(entry: Entry) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        danger = services.find_danger(entry.matter)
-        card = danger_message(danger) if danger else None
-        return filing.route_of(services, asdict(entry.settled())), card
 
     @router.get("/petition")
     async def get_form(request: Request) -> Response:
@@ -95,23 +89,30 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
     @router.post("/petition")
     async def post_form(request: Request) -> Response:
         """Check the form, show it for review, and file it once confirmed."""
-        form = await read_form(request)
-        limit_pace(request)
+        _limit_pace(chat, request)
+        try:
+            form = await photos.read_photos(request)
+        except WebError as error:
+            if error.code != "too_large":
+                raise
+            # Of such a form nothing was read.
+            return show_form(request, Entry(), {"photos": error.sentence})
         entry = Entry.read(form)
-        step = field(form, "step")
+        step, key = field(form, "step"), keys.read(field(form, "form_key"))
+        form_key = key or keys.new()
+        signed_key = keys.sign(form_key)
+        own, photo_problem = await photos.changed(services, f"{filing.CHANNEL}:{form_key}", form)
         if step == "change":
-            return show_form(request, entry, {})
-        problems = entry.problems()
+            return show_form(request, entry, {}, own, signed_key)
+        problems = entry.problems() | ({"photos": photo_problem} if photo_problem else {})
         if problems:
-            return show_form(request, entry, problems)
-        route, danger = await run_in_threadpool(route_and_danger, entry)
+            return show_form(request, entry, problems, own, signed_key)
+        route, danger = await run_in_threadpool(_route_and_danger, services, entry)
         if route["level"] == "none":
             body = route["unit"] or say("form.outside_body")
             outside = say("form.outside", name=services.jurisdiction.name, body=body)
-            return show_form(request, entry, {"place": outside})
-        signed_key = field(form, "form_key")
-        form_key = keys.read(signed_key)
-        if step == "file" and form_key is not None:
+            return show_form(request, entry, {"place": outside}, own, signed_key)
+        if step == "file" and key is not None:
             filed = await run_in_threadpool(filing.file, services, asdict(entry.settled()), form_key)
             return pages.response(request, "filed.html", {"filed": filed})
         context = {
@@ -119,10 +120,30 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
             "fields": asdict(entry),
             "route": route,
             "danger": danger,
-            "form_key": signed_key if form_key else keys.sign(keys.new()),
+            "photos": own,
+            "form_key": signed_key,
             "is_expired": step == "file",
         }
         return pages.response(request, "review.html", context)
+
+    _add_status(router, services, chat, pages)
+    return router
+
+
+def _route_and_danger(services: Services, entry: Entry) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    danger = services.find_danger(entry.matter)
+    card = danger_message(danger) if danger else None
+    return filing.route_of(services, asdict(entry.settled())), card
+
+
+def _limit_pace(chat: Chat, request: Request) -> None:
+    wait_seconds = chat.address_limit.take(address_of(request))
+    if wait_seconds is not None:
+        raise WebError("too_fast", retry_after_seconds=wait_seconds)
+
+
+def _add_status(router: APIRouter, services: Services, chat: Chat, pages: Pages) -> None:
+    """The look-up of a petition."""
 
     def show_status(
         request: Request, number: str, *, ticket: dict[str, Any] | None = None, problem: str = ""
@@ -139,7 +160,7 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
     async def post_status(request: Request) -> Response:
         """The progress of a petition, to whoever holds its number and code."""
         form = await read_form(request)
-        limit_pace(request)
+        _limit_pace(chat, request)
         number, code = (strip_hidden(field(form, name))[:100] for name in ("number", "code"))
         # Codes are guessed one number at a time, from many addresses.
         wait_seconds = chat.session_limit.take(f"status {number}")
@@ -149,5 +170,3 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
         if ticket is None:
             return show_status(request, number, problem=say("status.not_found"))
         return show_status(request, number, ticket=ticket)
-
-    return router

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from channels import store
+from channels import photos, store
 from channels.chat import MESSAGE_ID, TEXT_LIMIT, Chat, check_text
 from channels.rasa import RasaClient
 from channels.render import LARGE_COOKIE, Pages
@@ -67,6 +67,7 @@ def page_router(services: Services, chat: Chat, rasa: RasaClient, pages: Pages) 
             "error": error,
             "is_ready": rasa.why_not_ready is None,
             "limit": TEXT_LIMIT,
+            "photos": await run_in_threadpool(photos.own_photos_of, services, conversation),
         }
         if error is None:
             return pages.response(request, "chat.html", context)
@@ -110,6 +111,7 @@ def page_router(services: Services, chat: Chat, rasa: RasaClient, pages: Pages) 
         conversation = conversation_of(request)
         if conversation is not None:
             chat.fresh.forget(conversation)
+            await run_in_threadpool(photos.forget, services, conversation)
         response = RedirectResponse("/", 303)
         response.delete_cookie(COOKIE, httponly=True, samesite="lax")
         return response

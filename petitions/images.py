@@ -68,6 +68,11 @@ def own_photos() -> PhotoRules:
     return load(_RULES, PhotoRules)
 
 
+def too_large() -> PetitionError:
+    """What a photo with more bytes than may be sent is refused with."""
+    return PetitionError("photo_too_large", megabytes=str(own_photos().limit_bytes // 1024**2))
+
+
 def redraw(content: bytes) -> Picture:
     """The photo in these bytes, upright, on white, in the two sizes that are kept.
 
@@ -77,7 +82,7 @@ def redraw(content: bytes) -> Picture:
     """
     rules = own_photos()
     if len(content) > rules.limit_bytes:
-        raise PetitionError("photo_too_large", megabytes=str(rules.limit_bytes // 1024**2))
+        raise too_large()
     if content.count(_SCAN) > rules.scans and not content.startswith(b"\x89PNG"):
         raise PetitionError("photo_unreadable")
     with _DECODING:

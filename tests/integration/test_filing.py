@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from channels.store import ChatMessage
+from channels.wechat.media import WeChatMedia
 from channels.wechat.store import WeChatInbox, WeChatOutgoing, WeChatPerson, WeChatToken
 from desk.accounts import Staff
 from desk.choices import AssistChoice
@@ -37,7 +38,7 @@ DRAFT = Draft(
 )
 # Models of the other packages, whose tables the same migrations make.
 OTHERS = (ChatMessage, Staff, UnansweredQuestion, AssistDraft, AssistChoice)
-OTHERS += (WeChatPerson, WeChatInbox, WeChatOutgoing, WeChatToken)
+OTHERS += (WeChatPerson, WeChatInbox, WeChatOutgoing, WeChatToken, WeChatMedia)
 OWN_TABLES = {
     "petitioner",
     "personal",
@@ -49,6 +50,7 @@ OWN_TABLES = {
     "event_seal",
     "outbox_message",
     "notice",
+    "photo",
 }
 
 

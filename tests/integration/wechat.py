@@ -93,6 +93,7 @@ class SlowRasa:
             file_petition(
                 session, Draft(matter=matter, is_anonymous=True), route(), form_key=form_key, channel="chat",
                 conversation=conversation, secret=services.secret, keyring=services.keyring, now=services.clock(),
+                photos_of=conversation,
             )  # fmt: skip
             session.commit()
 

@@ -37,8 +37,21 @@ def upgrade() -> None:
     )
     op.create_index("ix_photo_key_id", "photo", ["key_id"])
     op.create_index("ix_photo_expires_at", "photo", ["expires_at"])
+    op.create_table(
+        "wechat_media",
+        sa.Column("inbox_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("photo", sa.String(32), nullable=False),
+        sa.Column("media_id", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", moment, nullable=False),
+        sa.Column("until", moment, nullable=False),
+        sa.PrimaryKeyConstraint("inbox_id", name="pk_wechat_media"),
+        sa.ForeignKeyConstraint(["inbox_id"], ["wechat_inbox.id"], name="fk_wechat_media_inbox_id_wechat_inbox"),
+    )
+    op.create_index("ix_wechat_media_next_at", "wechat_media", ["next_at"])
 
 
 def downgrade() -> None:
     """Drop them; the photos are lost."""
+    op.drop_table("wechat_media")
     op.drop_table("photo")

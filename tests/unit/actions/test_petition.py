@@ -10,9 +10,12 @@ from actions.answering import Answer
 from actions.base import texts
 from actions.danger import Crisis, Emergency
 from actions.petition import ReadPetition, SubmitPetition
-from petitions import Petition, PetitionError, Repeat, file_petition
+from petitions import SYSTEM, Petition, PetitionError, Repeat, file_petition
+from petitions.images import redraw
+from petitions.photos import add_photo, photos_of, waiting_photos
+from tests.photos import photo
 from tests.unit.actions.fakes import FakeServices, Resident, kinds
-from tests.unit.channels.fakes import NOW
+from tests.unit.channels.fakes import KEYRING, NOW
 
 COVER = "白花洞路口的井盖松了,一过车就响,希望修好"
 EVERYTHING = "白花社区第二工业区昨晚有人乱倒垃圾,我叫李强,电话13800138000"
@@ -270,6 +273,34 @@ def test_the_petition_is_read_back_with_where_it_goes_and_why():
     assert message["ticket"]["number"] is None
     assert message["ticket"]["state"] == "draft"
     assert [button["text"] for button in message["buttons"]] == ["确认提交", "取消登记"]
+
+
+def test_the_read_back_says_how_many_photos_go_along_and_they_do():
+    resident = Resident()
+    (message,) = resident.tells(EVERYTHING, "file_petition")
+    assert "照片" not in message["text"]
+    with resident.services.sessions() as session:
+        for colour in ("teal", "navy"):
+            add_photo(session, KEYRING, resident.sender, redraw(photo(colour)), now=NOW)
+        add_photo(session, KEYRING, "somebody else", redraw(photo()), now=NOW)
+        session.commit()
+    (message,) = resident.tells("时间应该是前天晚上")
+    assert "照片：2 张，一并提交" in message["text"]
+    (message,) = resident.tells("确认提交")
+    with resident.services.sessions() as session:
+        assert len(photos_of(session, message["ticket"]["number"], SYSTEM)) == 2
+        assert waiting_photos(session, resident.sender) == 0
+        assert waiting_photos(session, "somebody else") == 1
+
+
+def test_photos_that_cannot_be_counted_keep_no_petition_from_being_read_back(monkeypatch, caplog):
+    def fail(*_args):
+        raise OperationalError("SELECT", {}, Exception("words"))
+
+    monkeypatch.setattr("actions.petition.waiting_photos", fail)
+    (message,) = Resident().tells(EVERYTHING, "file_petition")
+    assert message["kind"] == "confirm"
+    assert "words" not in caplog.text
 
 
 OFFERED = Repeat("GM2603020000013", "环境卫生", "白花", NOW.date(), "正在办理", is_concluded=False)
