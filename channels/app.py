@@ -20,6 +20,7 @@ from channels.health import health_router
 from channels.metrics import Metrics
 from channels.open311 import open311_router
 from channels.page import page_router
+from channels.photos import Uploads
 from channels.photos_page import photos_router
 from channels.rasa import RasaClient
 from channels.rating import rating_router
@@ -50,6 +51,7 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     rasa = RasaClient(http, timeout_seconds=settings.rasa_timeout_seconds, seconds=metrics.understanding_seconds)
     chat = Chat(services, rasa, metrics)
     pages = Pages(services.jurisdiction)
+    uploads = Uploads(services)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -74,9 +76,9 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     app.include_router(assist_router(services))
     app.include_router(open311_router(services))
     app.include_router(page_router(services, chat, rasa, pages))
-    app.include_router(photos_router(services, chat, pages))
+    app.include_router(photos_router(services, chat, pages, uploads))
     app.include_router(rating_router(services, chat, pages))
-    app.include_router(form_router(services, chat, pages))
+    app.include_router(form_router(services, chat, pages, uploads))
     app.include_router(wechat_router(services, chat, metrics))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
 

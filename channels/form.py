@@ -69,7 +69,7 @@ class Entry:
         return replace(self, phone=dialled(self.phone))
 
 
-def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
+def form_router(services: Services, chat: Chat, pages: Pages, uploads: photos.Uploads) -> APIRouter:
     """The form's pages."""
     router = APIRouter()
     keys = Tokens(services.secret, "form", hours=FORM_HOURS)
@@ -101,7 +101,7 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
         step, key = field(form, "step"), keys.read(field(form, "form_key"))
         form_key = key or keys.new()
         signed_key = keys.sign(form_key)
-        own, photo_problem = await photos.changed(services, f"{filing.CHANNEL}:{form_key}", form)
+        own, photo_problem = await uploads.changed(f"{filing.CHANNEL}:{form_key}", form)
         if step == "change":
             return show_form(request, entry, {}, own, signed_key)
         problems = entry.problems() | ({"photos": photo_problem} if photo_problem else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from web.uploads import files, read_upload
 
 # Of photos as phones take them, so that one too large is told so beside what else was typed.
 LIMIT_BYTES = 64_000_000
+DECODED_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +40,33 @@ async def read_photos(request: Request) -> FormData:
     return await read_upload(request, LIMIT_BYTES, most_files=rules.most + 1, file_limit_bytes=rules.limit_bytes)
 
 
-async def change(services: Services, owner: str, form: FormData) -> None:
-    """Take back the photos that a form names, and add those that it holds: all of them or none.
+class Uploads:
+    """Takes the photos of forms, a few at a time: decoding them must not occupy the threads that all else needs."""
 
-    Raises:
-        ChannelError: one of them is none, too large, or one too many.
-    """
-    sent = await files(form, "photos")
-    dropped = [token for token in form.getlist("drop") if isinstance(token, str)]
-    if sent or dropped:
-        await run_in_threadpool(_change, services, owner, dropped, sent)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._decoding = asyncio.Semaphore(DECODED_AT_ONCE)
 
+    async def change(self, owner: str, form: FormData) -> None:
+        """Take back the photos that a form names, and add those that it holds: all of them or none.
 
-async def changed(services: Services, owner: str, form: FormData) -> tuple[list[Own], str]:
-    """The photos that there are after `change`, and what was wrong with it; empty when nothing was."""
-    problem = ""
-    try:
-        await change(services, owner, form)
-    except ChannelError as error:
-        problem = error.sentence
-    return await run_in_threadpool(own_photos_of, services, owner), problem
+        Raises:
+            ChannelError: one of them is none, too large, or one too many.
+        """
+        sent = await files(form, "photos")
+        dropped = [token for token in form.getlist("drop") if isinstance(token, str)]
+        if sent or dropped:
+            async with self._decoding:
+                await run_in_threadpool(_change, self._services, owner, dropped, sent)
+
+    async def changed(self, owner: str, form: FormData) -> tuple[list[Own], str]:
+        """The photos that there are after `change`, and what was wrong with it; empty when nothing was."""
+        problem = ""
+        try:
+            await self.change(owner, form)
+        except ChannelError as error:
+            problem = error.sentence
+        return await run_in_threadpool(own_photos_of, self._services, owner), problem
 
 
 def own_photos_of(services: Services, owner: str | None) -> list[Own]:

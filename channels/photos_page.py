@@ -11,14 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from channels.chat import Chat
 from channels.errors import ChannelError
 from channels.page import COOKIE
-from channels.photos import Own, change, own_photos_of, read_photos
+from channels.photos import Own, Uploads, own_photos_of, read_photos
 from channels.render import Pages
 from channels.services import Services
 from web.errors import WebError
 from web.requests import address_of, set_cookie
 
 
-def photos_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
+def photos_router(services: Services, chat: Chat, pages: Pages, uploads: Uploads) -> APIRouter:
     """The page of the photos of a conversation, and adding to them and taking them back."""
     router = APIRouter()
 
@@ -43,7 +43,7 @@ def photos_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
             waits = [chat.address_limit.take(address_of(request)), chat.session_limit.take(conversation)]
             if (wait_seconds := max((wait for wait in waits if wait is not None), default=None)) is not None:
                 raise ChannelError("too_fast", retry_after_seconds=wait_seconds)
-            await change(services, conversation, await read_photos(request))
+            await uploads.change(conversation, await read_photos(request))
         except WebError as error:
             if is_script or error.code == "foreign_origin":
                 raise

@@ -1,6 +1,7 @@
 // Photos work without this file: here they are sent as soon as they are chosen, and made smaller first where needed.
 
-const LONGER_EDGE = 2048;
+import { shrink } from "./shrink.js";
+
 const GIVE_UP_AFTER_MS = 120_000;
 const box = document.querySelector(".photos-box");
 const part = () => document.getElementById("photos");
@@ -24,20 +25,6 @@ function show(html) {
 
 function tell(sentence) {
   document.getElementById("photos-problem").textContent = sentence;
-}
-
-// Phones take photos of more than may be sent; a file that is no photo goes as it is, so that the server says so.
-async function smaller(file, limit) {
-  if (file.size <= limit || !file.type.startsWith("image/")) return file;
-  const image = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
-  if (!image) return file;
-  const scale = Math.min(1, LONGER_EDGE / Math.max(image.width, image.height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(image.width * scale);
-  canvas.height = Math.round(image.height * scale);
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  image.close();
-  return new Promise((resolve) => canvas.toBlob((blob) => resolve(blob ?? file), "image/jpeg", 0.85));
 }
 
 async function post(fields) {
@@ -67,7 +54,7 @@ async function post(fields) {
 
 async function send(chosen) {
   const limit = Number(part().dataset.limit);
-  const files = await Promise.all(Array.from(chosen, (file) => smaller(file, limit)));
+  const files = await Promise.all(Array.from(chosen, (file) => shrink(file, limit)));
   if (files.some((file) => file.size > limit)) {
     tell(part().dataset.large);
     return;

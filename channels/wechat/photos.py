@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from channels.photos import DECODED_AT_ONCE
 from channels.services import Services
 from channels.texts import say
 from channels.wechat import media, store
@@ -39,6 +41,8 @@ class Photos:
         self._api = api
         self._rules = rules
         self._box = Box(services.secret)
+        # Decoding must not occupy the threads that all else needs.
+        self._decoding = asyncio.Semaphore(DECODED_AT_ONCE)
 
     async def receive(self, work: Work) -> str:
         """What answers a message that is a photo; once this returns, the photo is kept, expected or refused.
@@ -58,8 +62,7 @@ class Photos:
             return say("wechat.hints.image")
         media_id = work.payload["photo"]
         try:
-            content = await self._api.download(media_id)
-            picture = await run_in_threadpool(redraw, content)
+            picture = await self._picture(media_id)
         except WeChatError as error:
             logger.warning("wechat_photo_not_fetched inbox=%d code=%s", work.inbox_id, error.code)
             return _refused(error) or await self._expect(work, media_id)
@@ -78,8 +81,7 @@ class Photos:
     async def _fetch(self, due: Due) -> None:
         now = self._services.clock()
         try:
-            content = await self._api.download(due.media_id)
-            picture = await run_in_threadpool(redraw, content)
+            picture = await self._picture(due.media_id)
         except WeChatError as error:
             logger.warning("wechat_photo_not_fetched inbox=%d code=%s", due.inbox_id, error.code)
             if (text := _refused(error)) is None and now < due.until:
@@ -92,6 +94,11 @@ class Photos:
             await self._give_up(due, error.message)
         else:
             await self._write(lambda session: self._fill(session, due, picture))
+
+    async def _picture(self, media_id: str) -> Picture:
+        content = await self._api.download(media_id)
+        async with self._decoding:
+            return await run_in_threadpool(redraw, content)
 
     async def _expect(self, work: Work, media_id: str) -> str:
         now = self._services.clock()

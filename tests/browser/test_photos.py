@@ -72,6 +72,14 @@ def test_a_photo_above_the_limit_is_made_smaller_before_it_is_sent(open_page):
     page.locator(".photos-box summary").click()
     page.get_by_label("选择照片").set_input_files(file(large))
     expect(page.get_by_alt_text("第 1 张照片")).to_be_visible()
+    page.goto(page.url + "petition")
+    page.get_by_label("选择照片").set_input_files([file(large), file(photo())])
+    page.wait_for_function(
+        "limit => Array.from(document.getElementById('photos-files').files).every(f => f.size <= limit)",
+        arg=own_photos().limit_bytes,
+    )
+    page.get_by_role("button", name="下一步：核对").click()
+    expect(page.get_by_alt_text("第 2 张照片")).to_be_visible()
 
 
 def test_without_scripts_photos_have_a_page_of_their_own(open_page):
