@@ -42,7 +42,7 @@ from petitions import (
     part_question,
     read_message,
 )
-from petitions.photos import waiting_photos
+from petitions.photos import drop_photos_of, waiting_photos
 
 logger = logging.getLogger(__name__)
 
@@ -309,14 +309,26 @@ class CancelPetition(ServiceAction):
     called = "action_cancel_petition"
 
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
-        """Say that nothing was filed; what was typed is forgotten, but for a matter that waits for its own petition."""
+        """Say that nothing was filed; what was given is forgotten, but for a matter that waits for its own petition."""
         draft = _draft(tracker)
         if draft.waiting:
             text = texts()["cancelled_one"].format(matter=draft.waiting[0])
             say(dispatcher, "notice", text, buttons=texts()["next_matter_buttons"])
         else:
-            say(dispatcher, "notice", texts()["cancelled" if draft.matter else "nothing_left"])
+            said = texts()["cancelled" if draft.matter else "nothing_left"]
+            say(dispatcher, "notice", said + (texts()["cancelled_photos"] if self._drop_photos(tracker) else ""))
         return _left(draft)
+
+    def _drop_photos(self, tracker: Tracker) -> int:
+        """Delete the photos that waited for the petition, or they would go along with the next; how many."""
+        try:
+            with self.services.sessions() as session:
+                count = drop_photos_of(session, [tracker.sender_id])
+                session.commit()
+        except SQLAlchemyError as error:
+            logger.error("photos_not_dropped error=%s", type(error).__name__)
+            return 0
+        return count
 
 
 def _next(draft: Draft, route: Route | None) -> str | None:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from actions.answering import Answer
 from actions.base import texts
 from actions.danger import Crisis, Emergency
-from actions.petition import ReadPetition, SubmitPetition
+from actions.petition import CancelPetition, ReadPetition, SubmitPetition
 from petitions import SYSTEM, Petition, PetitionError, Repeat, file_petition
 from petitions.images import redraw
 from petitions.photos import add_photo, photos_of, waiting_photos
@@ -291,6 +291,30 @@ def test_the_read_back_says_how_many_photos_go_along_and_they_do():
         assert len(photos_of(session, message["ticket"]["number"], SYSTEM)) == 2
         assert waiting_photos(session, resident.sender) == 0
         assert waiting_photos(session, "somebody else") == 1
+
+
+def test_what_is_cancelled_leaves_no_photo_for_the_next_petition():
+    resident = Resident()
+    resident.tells(EVERYTHING, "file_petition")
+    with resident.services.sessions() as session:
+        for owner in (resident.sender, "somebody else"):
+            add_photo(session, KEYRING, owner, redraw(photo()), now=NOW)
+        session.commit()
+    (message,) = resident.asks(CancelPetition, "取消", "cancel_petition")
+    assert message["text"] == texts()["cancelled"] + texts()["cancelled_photos"]
+    with resident.services.sessions() as session:
+        assert (waiting_photos(session, resident.sender), waiting_photos(session, "somebody else")) == (0, 1)
+    (message,) = resident.asks(CancelPetition, "取消", "cancel_petition")
+    assert message["text"] == texts()["nothing_left"]
+
+
+def test_photos_that_cannot_be_deleted_are_not_said_to_be():
+    services = FakeServices()
+    resident = Resident(services)
+    resident.tells(EVERYTHING, "file_petition")
+    services.sessions = broken_sessions
+    (message,) = resident.asks(CancelPetition, "取消", "cancel_petition")
+    assert message["text"] == texts()["cancelled"]
 
 
 def test_photos_that_cannot_be_counted_keep_no_petition_from_being_read_back(monkeypatch, caplog):
