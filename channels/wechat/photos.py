@@ -21,7 +21,7 @@ from channels.wechat.client import GONE, TOO_LARGE, Api, WeChatError
 from channels.wechat.media import Due
 from channels.wechat.rules import Rules
 from channels.wechat.store import Box, Work
-from petitions import PetitionError
+from petitions import PetitionError, find_own_ticket
 from petitions.images import Picture, own_photos, redraw, too_large
 from petitions.photos import add_photo, drop_photo, expect_photo, fill_photo, waiting_photos
 from storage import begin_writing
@@ -123,8 +123,10 @@ class Photos:
             add_photo(session, self._services.keyring, work.conversation, picture, now=self._services.clock())
         except PetitionError as error:
             return error.message
-        count = waiting_photos(session, work.conversation)
-        return say("wechat.photos.kept", count=count, hours=own_photos().staged_hours)
+        said = {"count": waiting_photos(session, work.conversation), "hours": own_photos().staged_hours}
+        if (filed := find_own_ticket(session, work.conversation)) is not None:
+            return say("wechat.photos.kept_after", number=filed.number, **said)
+        return say("wechat.photos.kept", **said)
 
     def _take(self, session: Session) -> Due | None:
         return media.take(session, self._box, lease_seconds=self._rules.lease_seconds, now=self._services.clock())

@@ -51,6 +51,8 @@ def test_a_photo_is_fetched_at_once_and_waits_for_the_petition_of_its_sender(eng
             assert len(photos_of(session, number, SYSTEM)) == 2
         assert waiting(engine) == []
         assert len(waiting(engine, 1)) == 1
+        after = say("wechat.photos.kept_after", count=1, hours=own_photos().staged_hours, number=number)
+        assert await sends(one, A, photo()) == after
 
     run(engine, scenario)
 
@@ -65,10 +67,10 @@ def test_what_cannot_be_taken_is_told_in_words(engine):
         ):
             assert words in await sends(one, A, content)
         for index in range(own_photos().most):
-            await one.simulator.photograph(A, photo(size=(30 + index, 30)))
+            await sends(one, A, photo(size=(30 + index, 30)))
         assert "最多放3张" in await sends(one, A, made_up_photo())
         assert "最多放3张" in await fails_at_first(one, made_up_photo())
-        assert (await one.simulator.deliver(A, "image", {"MediaId": "gone"})).text == GONE
+        assert await shown_after(one, A, one.simulator.deliver(A, "image", {"MediaId": "gone"})) == GONE
         with Session(engine) as session:
             assert session.scalars(select(WeChatMedia.inbox_id)).all() == []
 
@@ -77,8 +79,12 @@ def test_what_cannot_be_taken_is_told_in_words(engine):
 
 async def sends(one, openid, content):
     """What a resident is shown after a photo, at once or later."""
+    return await shown_after(one, openid, one.simulator.photograph(openid, content))
+
+
+async def shown_after(one, openid, doing):
     before = len(one.seen(openid))
-    await one.simulator.photograph(openid, content)
+    await doing
     return (await one.until_seen(openid, before + 1))[-1]
 
 
@@ -158,9 +164,9 @@ def test_two_workers_fetch_it_once(engine):
 
 def test_who_unfollows_leaves_no_photo_that_waits_or_is_to_be_fetched(engine):
     async def scenario(one):
-        await one.simulator.photograph(A, photo())
+        await sends(one, A, photo())
         await fails_at_first(one, told_where())
-        await one.simulator.photograph(B, photo())
+        await sends(one, B, photo())
         await one.simulator.touch(A, "unsubscribe")
         with Session(engine) as session:
             assert session.scalars(select(WeChatMedia.inbox_id)).all() == []
@@ -191,12 +197,12 @@ def test_an_account_that_may_fetch_nothing_asks_for_words(engine, kind):
 
 def test_a_voice_message_without_words_is_answered_kindly_and_nothing_of_it_is_fetched(engine):
     async def scenario(one):
-        shown = await one.simulator.deliver(A, "voice", {"MediaId": "m", "Format": "amr", "Recognition": ""})
-        assert shown.text == say("wechat.hints.voice")
-        assert "12345" in shown.text
-        assert (
-            await one.simulator.deliver(A, "voice", {"MediaId": "m", "Recognition": "路灯坏了"})
-        ).text == "收到：路灯坏了"
+        voice = {"MediaId": "m", "Format": "amr", "Recognition": ""}
+        said = await shown_after(one, A, one.simulator.deliver(A, "voice", voice))
+        assert said == say("wechat.hints.voice")
+        assert "12345" in said
+        voice["Recognition"] = "路灯坏了"
+        assert await shown_after(one, A, one.simulator.deliver(A, "voice", voice)) == "收到：路灯坏了"
         assert not [line for line in one.lines if "media/get" in line]
 
     run(engine, scenario)
@@ -209,6 +215,6 @@ def test_photos_can_be_tried_in_the_terminal(engine, tmp_path):
     async def scenario(one):
         lines = iter([":photo\n", f":photo {mine}\n", ":photo /nowhere\n", ":quit\n"])
         await Console(one.simulator, A, one.lines.append).run(lambda: next(lines))
-        assert one.seen(A) == [kept(1), kept(2)]
+        assert await one.until_seen(A, 2) == [kept(1), kept(2)]
 
     run(engine, scenario)
