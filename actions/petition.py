@@ -43,6 +43,7 @@ from petitions import (
     part_question,
     read_message,
 )
+from petitions.photos import drop_photos_of, waiting_photos
 
 logger = logging.getLogger(__name__)
 
@@ -248,12 +249,21 @@ class AskConfirmed(ServiceAction):
             unit=words["restricted"].format(unit=unit) if route.is_restricted else unit,
             priority=texts()["priorities"][route.priority],
             reasons="；".join(route.reasons),
-            more=_more(route, repeat),
+            more=_more(route, repeat, self._photos(tracker)),
         )
         ticket = {**route.to_json(), "number": None, "state": "draft", "due": []}
         buttons = [*words["buttons"], *([words["same_button"]] if repeat else [])]
         say(dispatcher, "confirm", text, ticket=ticket, buttons=buttons)
         return [SlotSet("petition_draft", replace(draft, offered=repeat.number if repeat else None).to_slots())]
+
+    def _photos(self, tracker: Tracker) -> int:
+        """How many photos of the conversation go along; none is named while they cannot be counted."""
+        try:
+            with self.services.sessions() as session:
+                return waiting_photos(session, tracker.sender_id)
+        except SQLAlchemyError as error:
+            logger.error("photos_not_counted error=%s", type(error).__name__)
+            return 0
 
     def _repeat(self, draft: Draft, route: Route) -> Repeat | None:
         """The ticket that may be the same matter; a search that fails never keeps a petition from being filed."""
@@ -316,6 +326,7 @@ class SubmitPetition(ServiceAction):
                 keyring=self.services.keyring,
                 now=self.services.clock(),
                 join=draft.offered if draft.is_same else None,
+                photos_of=tracker.sender_id,
             )
             session.commit()
         return filed
@@ -327,14 +338,26 @@ class CancelPetition(ServiceAction):
     called = "action_cancel_petition"
 
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
-        """Say that nothing was filed; what was typed is forgotten, but for a matter that waits for its own petition."""
+        """Say that nothing was filed; what was given is forgotten, but for a matter that waits for its own petition."""
         draft = _draft(tracker)
         if draft.waiting:
             text = texts()["cancelled_one"].format(matter=draft.waiting[0])
             say(dispatcher, "notice", text, buttons=texts()["next_matter_buttons"])
         else:
-            say(dispatcher, "notice", texts()["cancelled" if draft.matter else "nothing_left"])
+            said = texts()["cancelled" if draft.matter else "nothing_left"]
+            say(dispatcher, "notice", said + (texts()["cancelled_photos"] if self._drop_photos(tracker) else ""))
         return _left(draft)
+
+    def _drop_photos(self, tracker: Tracker) -> int:
+        """Delete the photos that waited for the petition, or they would go along with the next; how many."""
+        try:
+            with self.services.sessions() as session:
+                count = drop_photos_of(session, [tracker.sender_id])
+                session.commit()
+        except SQLAlchemyError as error:
+            logger.error("photos_not_dropped error=%s", type(error).__name__)
+            return 0
+        return count
 
 
 def _next(draft: Draft, route: Route | None) -> str | None:
@@ -372,10 +395,11 @@ def _contact(draft: Draft) -> str:
     return " ".join(filter(None, (draft.name, draft.phone))) or str(words["unknown"])
 
 
-def _more(route: Route, repeat: Repeat | None) -> str:
-    """What the read-back adds: how many may speak for all, and the ticket that may be the same matter."""
+def _more(route: Route, repeat: Repeat | None, photos: int) -> str:
+    """What the read-back adds: photos, how many may speak for all, and the ticket that may be the same matter."""
     words = texts()["confirm"]
-    lines = [words["collective"]] if "collective" in route.flags else []
+    lines = [words["photos"].format(count=photos)] if photos else []
+    lines += [words["collective"]] if "collective" in route.flags else []
     if repeat:
         date = repeat.filed_on.strftime(words["same_date"])
         said = {"category": repeat.category, "community": repeat.community, "date": date, "state": repeat.state}

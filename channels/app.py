@@ -27,6 +27,8 @@ from channels.my import my_router
 from channels.offers import Offers
 from channels.open311 import open311_router
 from channels.page import page_router
+from channels.photos import Uploads
+from channels.photos_page import photos_router
 from channels.rasa import RasaClient
 from channels.rating import rating_router
 from channels.render import Pages
@@ -63,6 +65,7 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     conversations = Conversations(chat.tokens, hours=settings.session_hours, kiosks=kiosks, is_embedded=bool(embedding))
     transcript = Transcript(services, chat, pages, Offers(services.secret))
     live = Live(services)
+    uploads = Uploads(services)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -94,14 +97,18 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
             pages,
             conversations=conversations,
             transcript=transcript,
+            uploads=uploads,
             embedding=embedding,
             kiosks=kiosks,
         )
     )
-    app.include_router(device_router(chat, conversations=conversations, live=live, embedding=embedding, kiosks=kiosks))
+    app.include_router(
+        device_router(chat, conversations=conversations, live=live, uploads=uploads, embedding=embedding, kiosks=kiosks)
+    )
     app.include_router(live_router(conversations, transcript, live))
+    app.include_router(photos_router(chat, pages, conversations, uploads))
     app.include_router(rating_router(services, chat, pages, conversations))
-    app.include_router(form_router(services, chat, pages, conversations))
+    app.include_router(form_router(services, chat, pages, conversations, uploads))
     app.include_router(my_router(services, chat, pages, conversations))
     app.include_router(wechat_router(services, chat, metrics))
     app.include_router(mine_router(services, chat, pages))

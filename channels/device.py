@@ -10,6 +10,7 @@ from channels.chat import Chat
 from channels.cookies import Conversations
 from channels.kiosk import Kiosks
 from channels.live import Live
+from channels.photos import Uploads
 from channels.render import LARGE_COOKIE
 from web.requests import check_origin, field, read_form, set_cookie
 
@@ -17,7 +18,13 @@ PAGES = frozenset({"/", embed.PATH, "/petition", "/my", "/wechat/my"})
 
 
 def device_router(
-    chat: Chat, *, conversations: Conversations, live: Live, embedding: embed.Embedding, kiosks: Kiosks
+    chat: Chat,
+    *,
+    conversations: Conversations,
+    live: Live,
+    uploads: Uploads,
+    embedding: embed.Embedding,
+    kiosks: Kiosks,
 ) -> APIRouter:
     """The buttons that change it."""
     router = APIRouter()
@@ -29,6 +36,7 @@ def device_router(
         conversation = conversations.of(request)
         if conversation is not None:
             chat.fresh.forget(conversation)
+            await uploads.forget(conversation)
             live.end(conversation)
         response = RedirectResponse(back if back == embed.PATH else "/", 303)
         conversations.forget(response, request)

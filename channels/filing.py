@@ -65,6 +65,7 @@ def file(
             keyring=services.keyring,
             now=services.clock(),
             join=join,
+            photos_of=f"{CHANNEL}:{form_key}",
         )
         session.commit()
     return filed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
-from channels import filing
+from channels import filing, photos
 from channels.chat import TEXT_LIMIT, Chat, danger_message
 from channels.cookies import Conversations
 from channels.render import Pages
@@ -22,7 +23,7 @@ from channels.tokens import Tokens
 from language.personal import dialled, is_phone
 from petitions import Repeat
 from web.errors import WebError
-from web.requests import address_of, field, read_form
+from web.requests import address_of, field
 
 FORM_HOURS = 24
 MATTER_LEAST = 4
@@ -91,24 +92,19 @@ def agreed(form: FormData, repeat: Repeat | None) -> str | None:
     return repeat.number if repeat and is_same else None
 
 
-def form_router(services: Services, chat: Chat, pages: Pages, conversations: Conversations) -> APIRouter:
+def form_router(
+    services: Services, chat: Chat, pages: Pages, conversations: Conversations, uploads: photos.Uploads
+) -> APIRouter:
     """The form's pages."""
     router = APIRouter()
     keys = Tokens(services.secret, "form", hours=FORM_HOURS)
 
-    def limit_pace(request: Request) -> None:
-        wait_seconds = chat.address_limit.take(address_of(request))
-        if wait_seconds is not None:
-            raise WebError("too_fast", retry_after_seconds=wait_seconds)
-
-    def show_form(request: Request, entry: Entry, problems: dict[str, str]) -> Response:
+    def show_form(
+        request: Request, entry: Entry, problems: dict[str, str], own: Sequence[photos.Own] = (), signed_key: str = ""
+    ) -> Response:
         context = {"entry": entry, "problems": problems, "matter_limit": TEXT_LIMIT}
+        context |= {"photos": own, "form_key": signed_key}
         return pages.response(request, "petition.html", context, status=422 if problems else 200)
-
-    def route_and_danger(entry: Entry) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        danger = services.find_danger(entry.matter)
-        card = danger_message(danger) if danger else None
-        return filing.route_of(services, asdict(entry.settled())), card
 
     @router.get("/petition")
     async def get_form(request: Request) -> Response:
@@ -118,26 +114,33 @@ def form_router(services: Services, chat: Chat, pages: Pages, conversations: Con
     @router.post("/petition")
     async def post_form(request: Request) -> Response:
         """Check the form, show it for review, and file it once confirmed."""
-        form = await read_form(request)
-        limit_pace(request)
+        _limit_pace(chat, request)
+        try:
+            form = await photos.read_photos(request)
+        except WebError as error:
+            if error.code != "too_large":
+                raise
+            # Of such a form nothing was read.
+            return show_form(request, Entry(), {"photos": error.sentence})
         entry = Entry.read(form)
-        step = field(form, "step")
+        step, key = field(form, "step"), keys.read(field(form, "form_key"))
+        form_key = key or keys.new()
+        signed_key = keys.sign(form_key)
+        own, photo_problem = await uploads.changed(f"{filing.CHANNEL}:{form_key}", form)
         if step == "change":
-            return show_form(request, entry, {})
-        problems = entry.problems()
+            return show_form(request, entry, {}, own, signed_key)
+        problems = entry.problems() | ({"photos": photo_problem} if photo_problem else {})
         if problems:
-            return show_form(request, entry, problems)
-        route, danger = await run_in_threadpool(route_and_danger, entry)
+            return show_form(request, entry, problems, own, signed_key)
+        route, danger = await run_in_threadpool(_route_and_danger, services, entry)
         if route["level"] == "none":
             body = route["unit"] or say("form.outside_body")
             outside = say("form.outside", name=services.jurisdiction.name, body=body)
-            return show_form(request, entry, {"place": outside})
-        signed_key = field(form, "form_key")
-        form_key = keys.read(signed_key)
+            return show_form(request, entry, {"place": outside}, own, signed_key)
         settled = asdict(entry.settled())
         repeat = await run_in_threadpool(filing.repeat_of, services, settled)
         join = agreed(form, repeat) if step == "join" else None
-        if form_key is not None and (step == "file" or join):
+        if key is not None and (step == "file" or join):
             conversation = conversations.of(request) or ""
             filed = await run_in_threadpool(
                 partial(filing.file, services, settled, form_key, conversation=conversation, join=join)
@@ -148,7 +151,8 @@ def form_router(services: Services, chat: Chat, pages: Pages, conversations: Con
             "fields": asdict(entry),
             "route": route,
             "danger": danger,
-            "form_key": signed_key if form_key else keys.sign(keys.new()),
+            "photos": own,
+            "form_key": signed_key,
             "is_expired": step == "file",
             "same": same_words(repeat) if repeat else "",
             "may_join": repeat is not None and not repeat.is_concluded,
@@ -156,3 +160,15 @@ def form_router(services: Services, chat: Chat, pages: Pages, conversations: Con
         return pages.response(request, "review.html", context)
 
     return router
+
+
+def _route_and_danger(services: Services, entry: Entry) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    danger = services.find_danger(entry.matter)
+    card = danger_message(danger) if danger else None
+    return filing.route_of(services, asdict(entry.settled())), card
+
+
+def _limit_pace(chat: Chat, request: Request) -> None:
+    wait_seconds = chat.address_limit.take(address_of(request))
+    if wait_seconds is not None:
+        raise WebError("too_fast", retry_after_seconds=wait_seconds)

@@ -246,6 +246,9 @@ def filing_of(given: Mapping[str, str]) -> Filing:
     if not matter:
         raise Open311Error(400, "description")
     if url := given.get("media_url"):
+        # A note for whoever handles it: what is behind an address of somebody else's is never fetched.
+        if not url.startswith(("http://", "https://")):
+            raise Open311Error(400, "media_url")
         matter = offer()["attachment"].format(text=matter, url=url)
     name = given.get("last_name", "") + given.get("first_name", "")
     phone = dialled(given["phone"]) if given.get("phone") else None

@@ -16,6 +16,7 @@ from channels.cookies import Conversations
 from channels.kiosk import Kiosks
 from channels.live import number_of
 from channels.offers import examples
+from channels.photos import Uploads
 from channels.rasa import RasaClient
 from channels.render import Pages
 from channels.transcript import Shown, Transcript
@@ -32,6 +33,7 @@ def page_router(
     *,
     conversations: Conversations,
     transcript: Transcript,
+    uploads: Uploads,
     embedding: embed.Embedding,
     kiosks: Kiosks,
 ) -> APIRouter:
@@ -59,6 +61,7 @@ def page_router(
             "error": error,
             "is_ready": rasa.why_not_ready is None,
             "limit": TEXT_LIMIT,
+            "photos": await uploads.own(conversation),
         }
         headers = (embedding.headers if is_embedded else {}) | (error.headers if error else {})
         status = error.status if error else 200

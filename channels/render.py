@@ -19,6 +19,7 @@ from channels.services import Jurisdiction, Phone
 from channels.store import QUERY_CODE
 from channels.texts import load_texts, say
 from petitions import state_label
+from petitions.images import own_photos, too_large
 from web.markup import rich
 from web.templates import Templates
 
@@ -94,6 +95,8 @@ class Pages:
             "title": say("page.title", name=jurisdiction.name),
             "place_name": jurisdiction.name,
             "state_label": state_label,
+            "photo_limits": own_photos(),
+            "photo_too_large": too_large().message,
             "phones_in": partial(phones_in, phones=jurisdiction.phones),
             "emergency_phones": [
                 jurisdiction.phones[key] for key in texts["emergency_phones"] if key in jurisdiction.phones

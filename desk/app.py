@@ -27,6 +27,7 @@ from desk.login import account_router, login_router, oidc_router
 from desk.oidc import OpenId
 from desk.pages import Pages
 from desk.people import people_router
+from desk.photos import photos_router
 from desk.relations import relations_router
 from desk.reports import Reports, reports_router
 from desk.services import Services
@@ -71,6 +72,7 @@ def create_app(services: Services, oidc_transport: httpx.BaseTransport | None = 
         account_router(services, pages),
         queue_router(services, pages),
         tickets_router(services, pages),
+        photos_router(services),
         relations_router(services, pages),
         work_router(services, pages),
         entries_router(services, pages),

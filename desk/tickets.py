@@ -24,6 +24,7 @@ from desk.texts import TEXTS, say
 from language.personal import mask_personal
 from petitions import Actor, Petition, PetitionError, act, own_rules
 from petitions.cases import is_claimed
+from petitions.photos import photos_of
 from petitions.privacy import masked, own_privacy, unmask
 from petitions.replies import ReplyCheck, check_reply
 from petitions.splitting import split_matters
@@ -200,6 +201,7 @@ class TicketView:
                 "worker": ticket.claimed_by if is_claimed(ticket, now) else None,
                 "person_data": masked(services.keyring, ticket.petitioner),
                 "whole": whole or {},
+                "photos": photos_of(session, number, actor),
                 "said": self._said(session, ticket, person),
                 "clocks": words_of(ticket, now=now),
                 "next_clock": next_clock(ticket, now=now),

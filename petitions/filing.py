@@ -20,6 +20,7 @@ from petitions.lifecycle import own_lifecycle
 from petitions.log import PETITIONER
 from petitions.model import Petition, Petitioner
 from petitions.numbers import is_code, is_ticket_number, query_code, shown_code, ticket_number
+from petitions.photos import take_photos
 from petitions.privacy import Keyring, protect_texts, seal_personal
 from petitions.rules import Rules
 from petitions.search import write_text
@@ -49,6 +50,7 @@ def file_petition(
     keyring: Keyring,
     now: datetime,
     join: str | None = None,
+    photos_of: str | None = None,
     rules: Rules | None = None,
 ) -> Filed:
     """File `draft` under `route`, in the caller's transaction, once for each `form_key` however often it is sent.
@@ -65,6 +67,7 @@ def file_petition(
         now: Aware.
         join: Number of the ticket that the resident says is the same matter; where it has ended meanwhile, the petition
             stands by itself.
+        photos_of: The conversation or form whose photos go along.
         rules: Other rules of the case work than those beside the code.
 
     Raises:
@@ -104,6 +107,8 @@ def file_petition(
             petition.number = ticket_number(route.prefix, petition.id, now)
             write_text(session, petition, vector)
             open_case(session, petition, reason="；".join(route.reasons), now=now, rules=rules)
+            if photos_of is not None:
+                take_photos(session, photos_of, petition)
     except IntegrityError:
         # Somebody filed the same key between our look and our insert: theirs is the petition.
         known = session.scalar(select(Petition).where(Petition.form_key == form_key))

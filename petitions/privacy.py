@@ -1,8 +1,8 @@
 """Personal data of petitioners: sealed, found by a keyed hash, shown masked, and in whole only with a reason.
 
-What is personal stands in the table `personal`, sealed with AES-GCM under a key that is not in the database. A petition
-keeps of its text only what `language.mask_personal` leaves. Each look at the whole, each export and each erasure is an
-event of the petition, with who and why.
+What is personal stands in the tables `personal` and `photo`, sealed with AES-GCM under a key that is not in the
+database. A petition keeps of its text only what `language.mask_personal` leaves. Each look at the whole, each export
+and each erasure is an event of the petition, with who and why.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hmac
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -34,6 +34,8 @@ from petitions.data import load
 from petitions.errors import PetitionError
 from petitions.log import SYSTEM, Actor, append, canonical, erase_words
 from petitions.model import Event, EventPrivate, Notice, Personal, Petition, Petitioner, PetitionText
+from petitions.photo_model import Photo
+from petitions.photos import drop_photos_of, erase_photos, export_photos, has_photos, keys_of_photos, reseal_photos
 from petitions.rules import Rules, own_rules
 from petitions.visibility import handles, may_see, visible_to
 from storage import begin_writing
@@ -42,6 +44,7 @@ KEY_BYTES = 32
 _NONCE_BYTES = 12
 _UNSEALED = ""
 _WORDS = "words"
+_PHOTO = "photo"
 _RULES = Path(__file__).with_name("privacy.yml")
 
 Right = Literal["unmask", "export", "erase"]
@@ -82,9 +85,12 @@ class Keyring:
 
     def seal(self, text: str, context: str) -> str:
         """The text, sealed with the current key; it can be opened only in the same context."""
+        return base64.b64encode(self.seal_bytes(text.encode(), context)).decode()
+
+    def seal_bytes(self, content: bytes, context: str) -> bytes:
+        """The content, sealed with the current key; it can be opened only in the same context."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = AESGCM(self._key(self.current, "seal")).encrypt(nonce, text.encode(), context.encode())
-        return base64.b64encode(nonce + sealed).decode()
+        return nonce + AESGCM(self._key(self.current, "seal")).encrypt(nonce, content, context.encode())
 
     def open(self, key_id: str, sealed: str, context: str) -> str:
         """The text that was sealed.
@@ -93,13 +99,20 @@ class Keyring:
             PetitionError: `key_missing`; `damaged` when it was changed or belongs elsewhere.
         """
         try:
-            raw = base64.b64decode(sealed, validate=True)
-            return (
-                AESGCM(self._key(key_id, "seal"))
-                .decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], context.encode())
-                .decode()
-            )
-        except (InvalidTag, binascii.Error, ValueError) as error:
+            return self.open_bytes(key_id, base64.b64decode(sealed, validate=True), context).decode()
+        except (binascii.Error, ValueError) as error:
+            raise PetitionError("damaged") from error
+
+    def open_bytes(self, key_id: str, sealed: bytes, context: str) -> bytes:
+        """The content that was sealed.
+
+        Raises:
+            PetitionError: `key_missing`; `damaged` when it was changed or belongs elsewhere.
+        """
+        key = AESGCM(self._key(key_id, "seal"))
+        try:
+            return key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode())
+        except (InvalidTag, ValueError) as error:
             raise PetitionError("damaged") from error
 
     def digest(self, kind: str, value: str, key_id: str | None = None) -> str:
@@ -110,6 +123,11 @@ class Keyring:
     def digests(self, kind: str, value: str) -> list[str]:
         """The same under every key, for what was not sealed anew yet."""
         return [self.digest(kind, value, key_id) for key_id in self.keys]
+
+    def marks(self, content: bytes) -> list[str]:
+        """What finds this very content without telling it: under the current key, then under each other one."""
+        key_ids = [self.current, *(key_id for key_id in self.keys if key_id != self.current)]
+        return [hmac.digest(self._key(key_id, "find"), b"content:" + content, "sha256").hex() for key_id in key_ids]
 
     def sign(self, content: bytes, key_id: str) -> str:
         """A signature that only who has the key can make."""
@@ -255,6 +273,10 @@ def export_person(
                 "state": lifecycle.states[petition.state].label,
                 "channel": petition.channel,
                 "said": said,
+                "photos": [
+                    {"added_at": added_at.isoformat(), "jpeg": base64.b64encode(content).decode()}
+                    for added_at, content in export_photos(session, keyring, petition.id)
+                ],
                 "events": [_event_for_person(event, lifecycle.labels) for event in petition.events],
             }
         )
@@ -289,9 +311,9 @@ def erase_person(
     done = []
     conversations = tuple(sorted({petition.conversation for petition in petitions} - {""}))
     session.execute(delete(Notice).where(Notice.to == "petitioner", Notice.recipient.in_(conversations)))
+    drop_photos_of(session, conversations)
     for petition in petitions:
-        kinds = sorted(row.kind for row in petition.petitioner.personal)
-        _delete_personal(session, petition, kinds)
+        kinds = _delete_personal(session, petition, {*(row.kind for row in petition.petitioner.personal), _PHOTO})
         for name in own_privacy().texts:
             if getattr(petition, name) is not None:
                 setattr(petition, name, own_privacy().erased)
@@ -330,6 +352,8 @@ def check_proof(session: Session, keyring: Keyring, proof: Mapping[str, Any]) ->
             faults.append(f"{entry['number']}: event")
         if petition.petitioner.personal:
             faults.append(f"{entry['number']}: personal")
+        if has_photos(session, petition.id):
+            faults.append(f"{entry['number']}: photo")
         if any(getattr(petition, name) not in {None, own_privacy().erased} for name in own_privacy().texts):
             faults.append(f"{entry['number']}: text")
         older = and_(Event.petition_id == petition.id, Event.number < entry["event"])
@@ -348,21 +372,18 @@ def purge(session: Session, *, now: datetime, limit: int = 200) -> int:
     """
     begin_writing(session)
     ends = {kind: now - timedelta(days=days) for kind, days in own_privacy().retention.items()}
-    expired = or_(
-        *(and_(Personal.kind == kind, Petition.ended_at <= end) for kind, end in ends.items() if kind != _WORDS)
-    )
+    expired = or_(*(and_(Personal.kind == kind, Petition.ended_at <= end) for kind, end in ends.items()))
     words = select(EventPrivate.event_id).join(Event).where(Event.petition_id == Petition.id).exists()
     by_kind = select(Personal.id).where(Personal.petitioner_id == Petition.petitioner_id, expired).exists()
-    aged = select(Petition.id).where(
-        Petition.ended_at <= max(ends.values()), or_(by_kind, and_(Petition.ended_at <= ends[_WORDS], words))
-    )
+    photos = select(Photo.id).where(Photo.petition_id == Petition.id).exists()
+    apart = [and_(Petition.ended_at <= ends[kind], kept) for kind, kept in ((_WORDS, words), (_PHOTO, photos))]
+    aged = select(Petition.id).where(Petition.ended_at <= max(ends.values()), or_(by_kind, *apart))
     ids = session.scalars(aged.order_by(Petition.ended_at, Petition.id).limit(limit)).all()
     for petition in lock_petitions(session, ids) if ids else []:
         if petition.ended_at is None:  # taken up again meanwhile
             continue
         old = {kind for kind, end in ends.items() if petition.ended_at <= end}
-        kinds = sorted(row.kind for row in petition.petitioner.personal if row.kind in old)
-        _delete_personal(session, petition, kinds)
+        kinds = _delete_personal(session, petition, old)
         if _WORDS in old:
             erase_words(session, petition, SYSTEM, now=now, also={"kinds": kinds})
         else:
@@ -392,7 +413,8 @@ def reseal(session: Session, keyring: Keyring, *, limit: int = 500) -> int:
                 continue
         _seal(keyring, row, token, value)
     session.flush()
-    return len(rows)
+    # Megabytes each.
+    return len(rows) + reseal_photos(session, keyring, limit=20)
 
 
 def unseal(session: Session, keyring: Keyring, *, limit: int = 500) -> int:
@@ -410,7 +432,7 @@ def unseal(session: Session, keyring: Keyring, *, limit: int = 500) -> int:
 
 def keys_in_use(session: Session) -> set[str]:
     """The ids of the keys that something is sealed with."""
-    return set(session.scalars(select(Personal.key_id).distinct())) - {_UNSEALED}
+    return (set(session.scalars(select(Personal.key_id).distinct())) - {_UNSEALED}) | keys_of_photos(session)
 
 
 def _not_under(session: Session, key_id: str, limit: int) -> Sequence[Personal]:
@@ -457,10 +479,15 @@ def _note(
     session.flush()
 
 
-def _delete_personal(session: Session, petition: Petition, kinds: Sequence[str]) -> None:
+def _delete_personal(session: Session, petition: Petition, kinds: Collection[str]) -> list[str]:
+    """Delete what there is of these kinds, photos among them; which of them there were, in order."""
+    found = {row.kind for row in petition.petitioner.personal if row.kind in kinds}
     mine = Personal.petitioner_id == petition.petitioner_id
-    session.execute(delete(Personal).where(mine, Personal.kind.in_(kinds)))
+    session.execute(delete(Personal).where(mine, Personal.kind.in_(found)))
     session.expire(petition.petitioner, ["personal"])
+    if _PHOTO in kinds and erase_photos(session, petition.id):
+        found.add(_PHOTO)
+    return sorted(found)
 
 
 def _event_for_person(event: Event, labels: Mapping[str, str]) -> dict[str, Any]:

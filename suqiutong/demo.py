@@ -41,13 +41,16 @@ from petitions import (
 )
 from petitions.clocks import SHANGHAI
 from petitions.data import load
+from petitions.images import Picture, redraw
 from petitions.listing import get_petition
 from petitions.outbox import letter_of, mark, put_into_inbox, take
+from petitions.photos import add_photo
 from petitions.privacy import unseal
 from petitions.triage import Route, triage
 from petitions.visibility import visible_to
 from suqiutong import database
 from suqiutong.demo_mark import CONVERSATION
+from suqiutong.demo_photos import draw
 from suqiutong.errors import CommandError
 from suqiutong.wiring import Services
 
@@ -57,6 +60,8 @@ SEED = 1
 _TICK = timedelta(hours=1)
 _PHONE_DIGITS = 11
 _MOST_ASKS = 6
+# Of each scene so many are drawn: neighbours do photograph the same thing.
+_VARIANTS = 4
 _FIRST_HOUR, _LAST_HOUR = 7, 22
 # What ends a life by chance: others joined what was to be withdrawn, or what was to take this one in has ended.
 _BY_CHANCE = {"others_joined", "no_such_ticket"}
@@ -79,6 +84,8 @@ class _Account(_Strict):
 
 class _Matter(_Weighted):
     text: str
+    # What a photo of it shows, of the scenes of demo_photos.yml.
+    scene: str | None = None
 
 
 class _DemoStep(_Strict):
@@ -109,6 +116,8 @@ class DemoRules(_Strict):
     names: tuple[str, ...]
     phone_prefix: str
     anonymous_share: float
+    photo_share: float
+    photo_channels: tuple[str, ...]
     place: str
     channels: dict[str, int]
     communities: dict[str, int]
@@ -135,6 +144,7 @@ class _Case:
     route: Route
     life: _Life
     like: _Case | None
+    scene: str | None = None
     number: str = ""
     done: int = 0
 
@@ -146,6 +156,11 @@ class _Turn:
     at: datetime
     order: int
     case: _Case = field(compare=False)
+
+
+@cache
+def _picture(scene: str, seed: int) -> Picture:
+    return redraw(draw(scene, seed))
 
 
 @cache
@@ -304,7 +319,8 @@ class _Play:
             communities = list(self._places)
             weights = [self._rules.communities.get(name, 1) for name in communities]
             place = self._chance.choice(self._places[self._chance.choices(communities, weights)[0]])
-            text = self._pick(self._rules.matters).text.format(place=place)
+            matter = self._pick(self._rules.matters)
+            text = matter.text.format(place=place)
             # The words of the matters are plain enough: no sentence vectors, which would take most of the time.
             route = triage(text, self._services.jurisdiction)
             if route.unit is not None:
@@ -317,7 +333,7 @@ class _Play:
             and (not life.classes or route.class_ in life.classes)
         ]
         community = self._services.jurisdiction.locate(place).community
-        return _Case(at, text, place, community, route, self._pick(lives), None)
+        return _Case(at, text, place, community, route, self._pick(lives), None, matter.scene)
 
     def _day(self, session: Session, start: datetime, end: datetime) -> None:
         at = start
@@ -368,18 +384,29 @@ class _Play:
             is_anonymous=is_anonymous,
         )
         channel = self._chance.choices(list(self._rules.channels), list(self._rules.channels.values()))[0]
+        form_key = f"{CONVERSATION}-{self._order}-{case.filed_at:%Y%m%d%H%M%S}"
+        if case.scene and channel in self._rules.photo_channels:
+            self._photograph(session, case.scene, form_key, case.filed_at)
         filed = file_petition(
             session,
             draft,
             case.route,
-            form_key=f"{CONVERSATION}-{self._order}-{case.filed_at:%Y%m%d%H%M%S}",
+            form_key=form_key,
             conversation=CONVERSATION,
             channel=channel,
             secret=self._services.secret,
             keyring=self._keyring,
             now=case.filed_at,
+            photos_of=form_key,
         )
         return filed.number
+
+    def _photograph(self, session: Session, scene: str, owner: str, at: datetime) -> None:
+        """Give some petitions one photo or two; chance of its own, so that all else is as it is without photos."""
+        chance = Random(owner)
+        if chance.random() < self._rules.photo_share:
+            for seed in chance.sample(range(_VARIANTS), chance.choice((1, 1, 2))):
+                add_photo(session, self._keyring, owner, _picture(scene, seed), now=at)
 
     def _fields(self, case: _Case, step: _DemoStep, petition: Petition) -> dict[str, Any] | None:
         """What the step needs; None when it wants a petition that this one repeats, and there is none."""

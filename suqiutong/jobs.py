@@ -85,6 +85,14 @@ def clean(services: Services) -> int:
             return done
 
 
+def photos(services: Services) -> int:
+    """Delete the photos that no petition has taken in their time; how many."""
+    from petitions.photos import purge_photos
+
+    with services.writing() as session:
+        return purge_photos(session, now=services.clock())
+
+
 def index(services: Services) -> int:
     """Make the sentence vectors that filing left out; how many."""
     from petitions.search import has_unread, read_unread
@@ -220,6 +228,7 @@ JOBS: dict[str, Callable[[Services], object]] = {
     "tick": tick,
     "index": index,
     "wechat": wechat,
+    "photos": photos,
     "recompute": recompute,
     "write_texts": write_texts,
     "clean": clean,

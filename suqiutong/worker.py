@@ -23,6 +23,7 @@ SCHEDULE: dict[str, Callable[..., bool]] = {
     "tick": crontab(),
     "write_texts": crontab(hour="19", minute="0"),
     "index": crontab(),
+    "photos": crontab(minute="25"),
     "recompute": crontab(hour="19", minute="10"),
     "clean": crontab(hour="19", minute="40"),
 }

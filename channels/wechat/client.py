@@ -25,6 +25,7 @@ from channels.wechat.store import Box
 logger = logging.getLogger(__name__)
 
 CALL_SECONDS = 5.0
+DOWNLOAD_SECONDS = 20.0
 CONNECT_SECONDS = 2.0
 # WeChat gives the next token five minutes before this one ends; both are good in between.
 RENEW_BEFORE = timedelta(minutes=5)
@@ -36,6 +37,9 @@ MEDIA_LIMIT_BYTES = 10_000_000
 BUSY = "-1"
 TOKEN_CODES = frozenset({"40001", "40014", "42001"})
 TOO_LONG = "45002"
+TOO_LARGE = "too_large"
+# A name of a photo that WeChat does not know, or no longer.
+GONE = frozenset({"40007"})
 # Nothing more reaches this person before they write again: window over, quota used up, unfollowed, blocked, unknown.
 UNREACHABLE = frozenset({"45015", "45047", "43004", "43019", "40003", "50002"})
 # Busy, too often in this minute, today: later it may work.
@@ -72,6 +76,13 @@ class Api(Protocol):
 
         Raises:
             WeChatError: it was not sent, or nobody knows.
+        """
+
+    async def download(self, media_id: str) -> bytes:
+        """A photo that a resident sent in the last three days.
+
+        Raises:
+            WeChatError: it is gone, too large or cannot be had.
         """
 
 
@@ -254,12 +265,12 @@ class WeChatClient:
                 async for chunk in response.aiter_bytes():
                     content += chunk
                     if len(content) > MEDIA_LIMIT_BYTES:
-                        raise WeChatError("too_large", retryable=False)
+                        raise WeChatError(TOO_LARGE, retryable=False)
             if response.headers.get("Content-Type", "").startswith(("application/json", "text/plain")):
                 _check(_read_json(response.status_code, bytes(content)))
             return bytes(content)
 
-        return await self._with_token(get)
+        return await self._with_token(get, seconds=DOWNLOAD_SECONDS)
 
     async def _call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         async def post(token: str) -> dict[str, Any]:
@@ -267,13 +278,13 @@ class WeChatClient:
 
         return await self._with_token(post)
 
-    async def _with_token(self, call: Callable[[str], Awaitable[Result]]) -> Result:
+    async def _with_token(self, call: Callable[[str], Awaitable[Result]], *, seconds: float = CALL_SECONDS) -> Result:
         """Make a call; a token that has ended is renewed once, a busy WeChat asked once more."""
         token = await self._tokens.get()
         is_renewed = has_waited = False
         while True:
             try:
-                async with asyncio.timeout(CALL_SECONDS):
+                async with asyncio.timeout(seconds):
                     return await call(token)
             except WeChatError as error:
                 if error.code in TOKEN_CODES and not is_renewed:

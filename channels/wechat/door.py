@@ -28,7 +28,8 @@ from channels.texts import say
 from channels.wechat import client, store, words
 from channels.wechat.account import Account
 from channels.wechat.client import Api, WeChatError
-from channels.wechat.messages import Forget, Hint, Ignore, Inbound, NoticeResult, Say
+from channels.wechat.messages import Forget, Hint, Ignore, Inbound, NoticeResult, Photo, Say
+from channels.wechat.photos import Photos
 from channels.wechat.rules import Rules, own_rules
 from channels.wechat.store import Arrival, Box, BusyError, Sending, Work
 from petitions import find_own_ticket, new_wechat_conversation
@@ -67,6 +68,7 @@ class Door:
         self._api = api
         self._rules = rules or own_rules()
         self._box = Box(services.secret)
+        self._photos = Photos(services, account, api, self._rules)
         self._name = secrets.token_hex(16)
         self._arrivals = ConversationLocks()
         self._answerers: set[int] = set()
@@ -118,6 +120,7 @@ class Door:
 
     async def catch_up(self) -> int:
         """Answer and send what nobody is at, for how many people."""
+        await self._photos.fetch_due()
         due = await self._read(
             lambda session: store.due_people(
                 session, may_send=self._account.may_send, reserve=self._rules.reserve, now=self._services.clock()
@@ -152,8 +155,8 @@ class Door:
         messages = await self._chat.reply(conversation, text, address=conversation, message_id=inbound.key)
         return words.split(words.text_of(messages), self._rules.text_bytes)[0]
 
-    async def _arrive(self, inbound: Inbound, meaning: Say | Hint, *, is_answered: bool = False) -> Arrival:
-        payload = {"say": meaning.text} if isinstance(meaning, Say) else {"hint": meaning.name}
+    async def _arrive(self, inbound: Inbound, meaning: Say | Hint | Photo, *, is_answered: bool = False) -> Arrival:
+        payload = _payload(meaning)
         allowance = self._rules.written if inbound.is_written else self._rules.touched
         now = self._services.clock()
 
@@ -300,6 +303,8 @@ class Door:
         """
         if "hint" in work.payload:
             return [say(f"wechat.hints.{work.payload['hint']}")]
+        if "photo" in work.payload:
+            return [await self._photos.receive(work)]
         text = check_text(work.payload["say"])
         if text == say("wechat.fetch"):
             return [] if work.has_waiting else [say("wechat.nothing_waiting")]
@@ -398,3 +403,14 @@ class Door:
                 return work(session)
 
         return await run_in_threadpool(run)
+
+
+def _payload(meaning: Say | Hint | Photo) -> dict[str, str]:
+    """A message as it is stored until it is answered."""
+    match meaning:
+        case Say(text):
+            return {"say": text}
+        case Hint(name):
+            return {"hint": name}
+        case Photo(media_id):
+            return {"photo": media_id}

@@ -27,6 +27,13 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo for the petition, under the name that WeChat gives it for three days."""
+
+    media_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """The resident has unfollowed the account or withdrawn their consent: what is kept of them must go."""
 
@@ -46,7 +53,7 @@ class Ignore:
     is_known: bool = True
 
 
-Meaning = Say | Hint | Forget | NoticeResult | Ignore
+Meaning = Say | Hint | Photo | Forget | NoticeResult | Ignore
 Fields = Mapping[str, str]
 
 
@@ -108,6 +115,11 @@ def _voice(fields: Fields) -> Meaning:
     return Say(recognised) if recognised else Hint("voice")
 
 
+def _image(fields: Fields) -> Meaning:
+    media_id = fields.get("MediaId", "")
+    return Photo(media_id) if media_id else Hint("image")
+
+
 def _location(fields: Fields) -> Meaning:
     label = fields.get("Label", "").strip()
     return Say(label) if label else Hint("location")
@@ -122,7 +134,7 @@ def _link(fields: Fields) -> Meaning:
 _MESSAGES: Mapping[str, Callable[[Fields], Meaning]] = {
     "text": _text,
     "voice": _voice,
-    "image": lambda _fields: Hint("image"),
+    "image": _image,
     "video": lambda _fields: Hint("video"),
     "shortvideo": lambda _fields: Hint("video"),
     "location": _location,

@@ -38,6 +38,7 @@ class Rules(_Strict):
     touched: Allowance
     reserve: int
     lease_seconds: float
+    media_hours: float
     retry_minutes: tuple[int, ...] = Field(min_length=1)
     kept_hours: int
     kept_answers_days: int

@@ -16,11 +16,14 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import uvicorn
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -103,14 +106,17 @@ class Simulator:
         self._notices: set[str] = set()
         self._message_id = int(clock()) << 20
         self.residents: dict[str, Resident] = defaultdict(Resident)
-        # Taken by the next calls, one each; tokens have their own.
+        # Taken by the next calls, one each; tokens and photos have their own.
         self.faults: deque[Fault] = deque()
         self.token_faults: deque[Fault] = deque()
+        self.media_faults: deque[Fault] = deque()
         self.tokens_given = 0
         self.menu: dict[str, Any] | None = None
         # Whose browser it is that opens pages, and whose the codes are that were handed out; None once used.
         self.visitor = ""
         self._codes: dict[str, str | None] = {}
+        # Photos by their names; as at WeChat, one that is gone is no longer known.
+        self.media: dict[str, bytes] = {}
         self.reply_seconds: list[float] = []
         # Deliveries to which no reply came in time, and replies that showed nothing.
         self.closed = self.silent = 0
@@ -125,6 +131,12 @@ class Simulator:
     async def write(self, openid: str, text: str) -> Shown | None:
         """A resident writes; what is shown at once."""
         return await self.deliver(openid, "text", {"Content": text})
+
+    async def photograph(self, openid: str, content: bytes) -> Shown | None:
+        """A resident sends a photo; what is shown at once."""
+        media_id = secrets.token_urlsafe(24)
+        self.media[media_id] = content
+        return await self.deliver(openid, "image", {"PicUrl": "", "MediaId": media_id})
 
     async def touch(self, openid: str, event: str, key: str = "") -> Shown | None:
         """A resident touches the menu, follows, unfollows, scans."""
@@ -223,6 +235,7 @@ class Simulator:
             "/cgi-bin/menu/create": self._guarded(self._menu),
         }
         gets = {"/connect/oauth2/authorize": self._authorize, "/sns/oauth2/access_token": self._exchange}
+        gets["/cgi-bin/media/get"] = self._get_media
         return Starlette(
             routes=[
                 *(Route(path, serve, methods=["POST"]) for path, serve in posts.items()),
@@ -286,6 +299,19 @@ class Simulator:
         self._codes[code] = None
         self._draw("product → WeChat  sns/oauth2/access_token")
         return JSONResponse({"access_token": secrets.token_hex(16), "expires_in": TOKEN_SECONDS, "openid": openid})
+
+    async def _get_media(self, request: Request) -> Response:
+        fault = self.media_faults.popleft() if self.media_faults else Fault()
+        await asyncio.sleep(fault.slow_seconds)
+        if fault.code or fault.status != httpx.codes.OK:
+            return self._answer(request, fault.code, status=fault.status)
+        if self._tokens.get(request.query_params.get("access_token", ""), 0.0) < self._clock():
+            return self._answer(request, 40001)
+        content = self.media.get(request.query_params.get("media_id", ""))
+        if content is None:
+            return self._answer(request, 40007)
+        self._draw(f"product → WeChat  media/get: {len(content)} bytes")
+        return Response(content, media_type="image/jpeg")
 
     def _guarded(self, serve: Callable[[dict[str, Any]], int]) -> Callable[[Request], Any]:
         """An interface that wants a token and may fail."""
@@ -352,6 +378,13 @@ class Simulator:
         self._draw(f"WeChat → resident {openid}  {shown.how} {shown.text}")
 
 
+def made_up_photo() -> bytes:
+    """A photo that is like no other."""
+    content = BytesIO()
+    Image.effect_noise((640, 480), 60).convert("RGB").save(content, "JPEG")
+    return content.getvalue()
+
+
 @asynccontextmanager
 async def listening(app: ASGIApp, port: int) -> AsyncIterator[None]:
     """Serve an application on the loopback address.
@@ -378,7 +411,9 @@ class Console:
     HELP = """\
 text            is sent as a message
 :click KEY      touch the menu             :subscribe  :unsubscribe  :scan KEY
-:image  :voice  :location NAME             other kinds of messages
+:photo [FILE]   send a photo, or one that is made up
+:lost COUNT     the next photos cannot be fetched
+:image  :voice  :location NAME             other kinds of messages, of a photo that is gone too
 :error CODE     the next call of an interface gets this code (40001, 42001, 45015, 45047, 45002, -1 …)
 :down COUNT     the next calls get a 502   :slow SECONDS  the next call is slow
 :expire         all tokens end             :quit
@@ -395,10 +430,10 @@ text            is sent as a message
         while line := await asyncio.to_thread(read_line):
             if line.strip() == ":quit":
                 return
-            with suppress(ValueError):
+            with suppress(ValueError, OSError):
                 await self._do(line.strip())
 
-    async def _do(self, line: str) -> None:
+    async def _do(self, line: str) -> None:  # noqa: PLR0912 - one branch a command
         word, _, rest = line.partition(" ")
         simulator = self._simulator
         match word:
@@ -408,6 +443,8 @@ text            is sent as a message
                 await simulator.touch(self._openid, word[1:].upper(), rest)
             case ":subscribe" | ":unsubscribe":
                 await simulator.touch(self._openid, word[1:])
+            case ":photo":
+                await simulator.photograph(self._openid, Path(rest).read_bytes() if rest else made_up_photo())
             case ":image" | ":voice":
                 await simulator.deliver(self._openid, word[1:], {"MediaId": "simulated"})
             case ":location":
@@ -418,6 +455,8 @@ text            is sent as a message
                 simulator.faults.extend([Fault(status=502)] * int(rest or 1))
             case ":slow":
                 simulator.faults.append(Fault(slow_seconds=float(rest)))
+            case ":lost":
+                simulator.media_faults.extend([Fault(status=502)] * int(rest or 1))
             case ":expire":
                 simulator.end_tokens()
             case ":my":

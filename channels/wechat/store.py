@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels import store
 from channels.texts import say
+from channels.wechat import media
 from channels.wechat.rules import Allowance, Rules
 from petitions import new_wechat_conversation
 from storage import Base, UtcDateTime, begin_writing
@@ -285,12 +286,21 @@ def answer(
         row.answered_at, row.payload = now, None
     else:
         row.attempts, row.next_at = row.attempts + 1, try_again_at
-    session.add_all(
-        WeChatOutgoing(
-            person_id=row.person_id, inbox_id=row.id, text=box.seal(text), created_at=now, attempts=0,
-            next_at=send_from, taken_until=None, is_doubtful=False, delivered_at=None, carrier=None,
-        )
-        for text in texts
+    session.add_all(_outgoing(box, row, text, send_from=send_from, now=now) for text in texts)
+
+
+def tell(session: Session, box: Box, inbox_id: int, text: str, *, now: datetime) -> None:
+    """Tell somebody more about their message, which was answered before."""
+    begin_writing(session)
+    row = session.get(WeChatInbox, inbox_id)
+    if row is not None and _lock_person(session, row.person_id) is not None:
+        session.add(_outgoing(box, row, text, send_from=now, now=now))
+
+
+def _outgoing(box: Box, row: WeChatInbox, text: str, *, send_from: datetime, now: datetime) -> WeChatOutgoing:
+    return WeChatOutgoing(
+        person_id=row.person_id, inbox_id=row.id, text=box.seal(text), created_at=now, attempts=0,
+        next_at=send_from, taken_until=None, is_doubtful=False, delivered_at=None, carrier=None,
     )  # fmt: skip
 
 
@@ -514,12 +524,14 @@ def close_window(session: Session, person_id: int) -> None:
 
 
 def forget(session: Session, box: Box, openid: str) -> str | None:
-    """Delete all that is kept of a person here, with the transcript of their conversation, whose id is returned."""
+    """Delete all that is kept of a person here, with transcript and photos of their conversation; its id."""
     begin_writing(session)
     person = session.scalar(select(WeChatPerson).where(WeChatPerson.digest == box.digest(openid)).with_for_update())
     if person is None:
         return None
     store.forget(session, [person.conversation])
+    inbox_ids = session.scalars(select(WeChatInbox.id).where(WeChatInbox.person_id == person.id)).all()
+    media.forget(session, person.conversation, inbox_ids)
     session.execute(delete(WeChatOutgoing).where(WeChatOutgoing.person_id == person.id))
     session.execute(delete(WeChatInbox).where(WeChatInbox.person_id == person.id))
     session.execute(delete(WeChatPerson).where(WeChatPerson.id == person.id))
@@ -527,9 +539,10 @@ def forget(session: Session, box: Box, openid: str) -> str | None:
 
 
 def forget_if_gone(session: Session, conversation: str) -> None:
-    """Delete the transcript of a conversation whose person has gone."""
+    """Delete the transcript and the photos of a conversation whose person has gone."""
     if session.scalar(select(WeChatPerson.id).where(WeChatPerson.conversation == conversation)) is None:
         store.forget(session, [conversation])
+        media.forget(session, conversation, ())
 
 
 def purge(session: Session, rules: Rules, *, now: datetime) -> int:
@@ -543,7 +556,7 @@ def purge(session: Session, rules: Rules, *, now: datetime) -> int:
     )
     rows = session.scalars(select(WeChatOutgoing.id).where(old)).all()
     session.execute(delete(WeChatOutgoing).where(WeChatOutgoing.id.in_(rows)))
-    kept = select(WeChatOutgoing.inbox_id)
+    kept = select(WeChatOutgoing.inbox_id).union(select(media.WeChatMedia.inbox_id))
     done = session.scalars(
         select(WeChatInbox.id).where(WeChatInbox.answered_at < answered_before, WeChatInbox.id.not_in(kept))
     ).all()

@@ -16,8 +16,14 @@ from sqlalchemy.orm import Session
 from desk.accounts import Role
 from desk.app import create_app
 from petitions.cases import act
+from petitions.images import redraw
+from petitions.listing import get_petition
+from petitions.log import SYSTEM
+from petitions.photos import add_photo, expect_photo, take_photos
+from storage import begin_writing
 from suqiutong.database import make_engine, upgrade
-from tests.integration.cases import HALL, OTHER_STATION, STATION, file_case, person, route
+from tests.integration.cases import HALL, KEYRING, OTHER_STATION, STATION, file_case, person, route
+from tests.photos import photo
 from tests.unit.desk.fakes import NOW, PASSWORD, desk_on
 
 pytestmark = pytest.mark.browser
@@ -244,3 +250,25 @@ def test_pictures(open_page, site, tmp_path, name, options):
     page.goto(f"{site.address}/tickets/{site.number}/merge?q=%E5%9E%83%E5%9C%BE")
     page.screenshot(path=folder / f"desk-merge-{name}.png")
     assert len(list(folder.glob("desk-*.png"))) == 5
+
+
+@pytest.mark.parametrize("options", [SCREEN, PHONE], ids=["screen", "phone"])
+def test_the_photos_of_a_ticket_are_seen_and_opened(open_page, site, options):
+    with site.services.sessions() as session:
+        begin_writing(session)
+        petition = get_petition(session, site.number, SYSTEM)
+        for colour in ("teal", "navy"):
+            add_photo(session, KEYRING, "owner", redraw(photo(colour, size=(640, 480))), now=NOW)
+        expect_photo(session, "owner", expires_at=NOW + timedelta(days=3), now=NOW)
+        take_photos(session, "owner", petition)
+        session.commit()
+    page = open_page(f"/tickets/{site.number}", **options)
+    log_in(page)
+    image = page.get_by_alt_text("第 2 张照片，共 3 张")
+    image.scroll_into_view_if_needed()
+    page.wait_for_function("image => image.naturalWidth > 0", arg=image.element_handle())
+    check(page)
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="看大图").nth(1).click()
+    opened.value.wait_for_load_state()
+    assert opened.value.url.endswith("/photos/2")

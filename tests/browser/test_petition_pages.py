@@ -81,7 +81,7 @@ def test_the_form_can_be_filled_by_keyboard(open_page):
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
-    for _ in range(3):
+    for _ in range(4):
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="核对诉求")).to_be_visible()

@@ -163,7 +163,7 @@ def test_without_javascript_the_page_is_a_plain_form(open_page):
     page = open_page(java_script_enabled=False)
     page.get_by_role("button", name=QUESTION).click()
     assert page.url.endswith("/#latest")
-    page.locator("summary").click()
+    page.locator(".sources summary").click()
     expect(page.locator("blockquote mark").first).to_have_text("23")
     page.get_by_role("button", name="达成多少就业意向？").click()
     expect(page.get_by_text("收到：招聘会达成了多少就业意向？")).to_be_visible()
@@ -240,7 +240,7 @@ def test_text_stands_out_from_its_ground(open_page, scheme):
     for number, text in enumerate([QUESTION, "确认提交", "家里有煤气味"], 1):
         say(page, text)
         expect(page.locator("#log .reply, #log .danger")).to_have_count(number)
-    page.locator("summary").click()
+    page.locator(".sources summary").click()
     for selector in SELECTORS_OF_TEXT:
         least = 7 if selector.startswith(".danger") else 4.5
         assert page.locator(selector).first.evaluate(CONTRAST) >= least, selector

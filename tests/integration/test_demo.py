@@ -14,13 +14,17 @@ from knowledge.answer import Reply
 from knowledge.curated import list_entries
 from knowledge.unanswered import UnansweredQuestion
 from petitions.clocks import SHANGHAI
+from petitions.images import redraw
 from petitions.log import SYSTEM, Actor, verify
 from petitions.model import Event, OutboxMessage, Petition
+from petitions.photo_model import Photo
+from petitions.photos import open_photo
 from petitions.privacy import masked
 from petitions.selection import Selection
 from petitions.statistics import counts, overdue, repeats
 from suqiutong import demo
 from suqiutong.database import current, newest
+from suqiutong.demo_photos import draw, scenes
 from suqiutong.errors import CommandError
 from suqiutong.settings import Settings
 from suqiutong.wiring import Services
@@ -70,6 +74,35 @@ def test_a_demonstration_shows_a_whole_queue_and_lives_every_life(
         (seen,) = counts(session, Actor("x", "handler", OTHER_HALL), Selection(), (), now=NOW)
         assert seen.count == found.petitions - len(secret)
         assert {message.state for message in session.scalars(select(OutboxMessage))} <= {"sent", "withheld"}
+
+
+def test_some_of_it_brings_photos_and_all_else_is_the_same_without(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(services, seed=1, count=60, days=20)
+    with services.sessions() as session:
+        numbers = session.scalars(
+            select(Petition.number).where(Petition.id.in_(select(Photo.petition_id))).order_by(Petition.id)
+        ).all()
+        assert 3 < len(numbers) < 40
+        assert session.scalars(select(Photo.id).where(Photo.owner.is_not(None))).all() == []
+        first = open_photo(session, services.keyring, str(numbers[0]), 1, SYSTEM)
+        matters = session.scalars(select(Petition.matter).order_by(Petition.id)).all()
+    kept = {redraw(draw(scene, seed)).large for scene in scenes() for seed in range(demo._VARIANTS)}
+    assert first in kept
+    demo.remove(services)
+    without = demo.demo_rules().model_copy(update={"photo_share": 0.0})
+    monkeypatch.setattr(demo, "demo_rules", lambda: without)
+    play(services, seed=1, count=60, days=20)
+    with services.sessions() as session:
+        assert session.scalars(select(Petition.matter).order_by(Petition.id)).all() == matters
+        assert session.scalars(select(Photo.id)).all() == []
+
+
+def test_every_scene_can_be_drawn_and_is_the_same_each_time() -> None:
+    assert {matter.scene for matter in demo.demo_rules().matters} - {None} == scenes()
+    for scene in scenes():
+        assert draw(scene, 1) == draw(scene, 1) != draw(scene, 2)
 
 
 def test_everything_in_it_says_that_it_is_made_up(services: Services) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from channels.store import ChatMessage
 from channels.wechat.login import WeChatLogin
+from channels.wechat.media import WeChatMedia
 from channels.wechat.store import WeChatInbox, WeChatOutgoing, WeChatPerson, WeChatToken
 from desk.accounts import Staff
 from desk.choices import AssistChoice
@@ -38,7 +39,7 @@ DRAFT = Draft(
 )
 # Models of the other packages, whose tables the same migrations make.
 OTHERS = (ChatMessage, Staff, UnansweredQuestion, AssistDraft, AssistChoice)
-OTHERS += (WeChatPerson, WeChatInbox, WeChatOutgoing, WeChatToken, WeChatLogin)
+OTHERS += (WeChatPerson, WeChatInbox, WeChatOutgoing, WeChatToken, WeChatLogin, WeChatMedia)
 OWN_TABLES = {
     "petitioner",
     "personal",
@@ -50,6 +51,7 @@ OWN_TABLES = {
     "event_seal",
     "outbox_message",
     "notice",
+    "photo",
 }
 
 

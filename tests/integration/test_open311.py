@@ -1,6 +1,7 @@
 """The Open311 facade against the published rules of GeoReport v2: resources, fields, formats, errors, keys, limits."""
 
 import asyncio
+import socket
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,6 +15,7 @@ from channels.app import create_app
 from desk.accounts import Role
 from petitions import Actor, act
 from petitions.model import Petition
+from petitions.photo_model import Photo
 from petitions.triage import taxonomy
 from tests.integration.test_at_once import at_once
 from tests.integration.test_petition_form import CaseServices
@@ -157,6 +159,17 @@ def test_words_and_place_are_shown_masked_to_who_filed_them_alone(client):
     assert "小红" not in client.get("requests.json", api_key=KEY).text
 
 
+def test_a_link_to_a_photo_is_words_and_is_not_followed(client, monkeypatch):
+    called = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **_more: called.append(args) or [])
+    number = client.file(media_url="http://169.254.169.254/photo.jpg")
+    assert client.petition().matter.endswith("（附件：http://169.254.169.254/photo.jpg）")
+    assert client.get(f"requests/{number}.json").json()[0]["media_url"] is None
+    with client.services.sessions() as session:
+        assert session.scalars(select(Photo.id)).all() == []
+    assert called == []
+
+
 def test_coordinates_alone_are_a_place(client):
     number = client.file(address_string=None, lat="22.748816", long="113.935895")
     (shown,) = client.get(f"requests/{number}.json", api_key=KEY).json()
@@ -235,6 +248,8 @@ def test_requests_are_filtered_as_the_standard_says(client):
         (lambda c: c.post(description="长" * 1601), 400),
         (lambda c: c.post(description="长" * 60000), 413),
         (lambda c: c.post(phone="123"), 400),
+        (lambda c: c.post(media_url="javascript:alert(1)"), 400),
+        (lambda c: c.post(media_url="file:///etc/passwd"), 400),
         (lambda c: c.post(jurisdiction_id="elsewhere"), 404),
         (lambda c: c.post(description="福田区的垃圾没人清", address_string="福田区"), 422),
         (lambda c: c.post("services.json"), 405),

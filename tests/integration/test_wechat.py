@@ -410,12 +410,12 @@ def test_the_address_is_verified(engine):
 def test_kinds_that_are_not_words_get_a_fixed_sentence_and_the_rest_nothing(engine):
     async def scenario(one):
         simulator = one.simulator
-        await simulator.deliver(A, "image", {"MediaId": "m"})
+        await simulator.deliver(A, "video", {"MediaId": "m"})
         await simulator.deliver(A, "location", {"Label": "碧眼社区"})
         await simulator.touch(A, "subscribe")
         await simulator.touch(A, "CLICK", "petition")
         assert await one.until_seen(A, 4) == [
-            say("wechat.hints.image"),
+            say("wechat.hints.video"),
             "收到：碧眼社区",
             say("wechat.hints.subscribe"),
             "收到：我要反映一件事",

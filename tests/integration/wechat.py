@@ -93,7 +93,7 @@ class SlowRasa:
             file_petition(
                 session, Draft(matter=matter, is_anonymous=True), route(), form_key=form_key,
                 channel=channel_of(conversation), conversation=conversation,
-                secret=services.secret, keyring=services.keyring, now=services.clock(),
+                secret=services.secret, keyring=services.keyring, now=services.clock(), photos_of=conversation,
             )  # fmt: skip
             session.commit()
 

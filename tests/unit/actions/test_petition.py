@@ -9,10 +9,13 @@ from sqlalchemy.exc import OperationalError
 from actions.answering import Answer
 from actions.base import texts
 from actions.danger import Crisis, Emergency
-from actions.petition import ReadPetition, SubmitPetition
-from petitions import Petition, PetitionError, Repeat, file_petition, new_wechat_conversation
+from actions.petition import CancelPetition, ReadPetition, SubmitPetition
+from petitions import SYSTEM, Petition, PetitionError, Repeat, file_petition, new_wechat_conversation
+from petitions.images import redraw
+from petitions.photos import add_photo, photos_of, waiting_photos
+from tests.photos import photo
 from tests.unit.actions.fakes import FakeServices, Resident, kinds
-from tests.unit.channels.fakes import NOW
+from tests.unit.channels.fakes import KEYRING, NOW
 
 COVER = "白花洞路口的井盖松了,一过车就响,希望修好"
 EVERYTHING = "白花社区第二工业区昨晚有人乱倒垃圾,我叫李强,电话13800138000"
@@ -318,6 +321,58 @@ def test_a_petition_carries_the_channel_of_its_conversation_whatever_a_slot_says
     assert kinds(resident.tells("确认提交", "confirm")) == ["ticket"]
     with resident.services.sessions() as session:
         assert session.scalars(select(Petition.channel)).all() == [channel]
+
+
+def test_the_read_back_says_how_many_photos_go_along_and_they_do():
+    resident = Resident()
+    (message,) = resident.tells(EVERYTHING, "file_petition")
+    assert "照片" not in message["text"]
+    with resident.services.sessions() as session:
+        for colour in ("teal", "navy"):
+            add_photo(session, KEYRING, resident.sender, redraw(photo(colour)), now=NOW)
+        add_photo(session, KEYRING, "somebody else", redraw(photo()), now=NOW)
+        session.commit()
+    (message,) = resident.tells("时间应该是前天晚上")
+    assert "照片：2 张，一并提交" in message["text"]
+    (message,) = resident.tells("确认提交")
+    with resident.services.sessions() as session:
+        assert len(photos_of(session, message["ticket"]["number"], SYSTEM)) == 2
+        assert waiting_photos(session, resident.sender) == 0
+        assert waiting_photos(session, "somebody else") == 1
+
+
+def test_what_is_cancelled_leaves_no_photo_for_the_next_petition():
+    resident = Resident()
+    resident.tells(EVERYTHING, "file_petition")
+    with resident.services.sessions() as session:
+        for owner in (resident.sender, "somebody else"):
+            add_photo(session, KEYRING, owner, redraw(photo()), now=NOW)
+        session.commit()
+    (message,) = resident.asks(CancelPetition, "取消", "cancel_petition")
+    assert message["text"] == texts()["cancelled"] + texts()["cancelled_photos"]
+    with resident.services.sessions() as session:
+        assert (waiting_photos(session, resident.sender), waiting_photos(session, "somebody else")) == (0, 1)
+    (message,) = resident.asks(CancelPetition, "取消", "cancel_petition")
+    assert message["text"] == texts()["nothing_left"]
+
+
+def test_photos_that_cannot_be_deleted_are_not_said_to_be():
+    services = FakeServices()
+    resident = Resident(services)
+    resident.tells(EVERYTHING, "file_petition")
+    services.sessions = broken_sessions
+    (message,) = resident.asks(CancelPetition, "取消", "cancel_petition")
+    assert message["text"] == texts()["cancelled"]
+
+
+def test_photos_that_cannot_be_counted_keep_no_petition_from_being_read_back(monkeypatch, caplog):
+    def fail(*_args):
+        raise OperationalError("SELECT", {}, Exception("words"))
+
+    monkeypatch.setattr("actions.petition.waiting_photos", fail)
+    (message,) = Resident().tells(EVERYTHING, "file_petition")
+    assert message["kind"] == "confirm"
+    assert "words" not in caplog.text
 
 
 OFFERED = Repeat("GM2603020000013", "环境卫生", "白花", NOW.date(), "正在办理", is_concluded=False)

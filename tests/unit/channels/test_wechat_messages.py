@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from wechatpy import parse_message as their_parse
 
 from channels.wechat.codec import CodecError, build_xml, parse_xml
-from channels.wechat.messages import Forget, Hint, Ignore, NoticeResult, Say, read_message
+from channels.wechat.messages import Forget, Hint, Ignore, NoticeResult, Photo, Say, read_message
 
 MENU = {"petition": "我要反映一件事"}
 COMMON = {"ToUserName": "gh_1", "FromUserName": "o-1", "CreateTime": "1764000000"}
@@ -30,7 +30,8 @@ def event(name, **fields):
         ("voice", {"MediaId": "m", "Format": "amr", "Recognition": "路灯坏了。"}, Say("路灯坏了。")),
         ("voice", {"MediaId": "m", "Format": "amr", "Recognition": " "}, Hint("voice")),
         ("voice", {"MediaId": "m", "MediaId16K": "n"}, Hint("voice")),
-        ("image", {"PicUrl": "http://p", "MediaId": "m"}, Hint("image")),
+        ("image", {"PicUrl": "http://p", "MediaId": "m"}, Photo("m")),
+        ("image", {"PicUrl": "http://p"}, Hint("image")),
         ("video", {"MediaId": "m", "ThumbMediaId": "t"}, Hint("video")),
         ("shortvideo", {"MediaId": "m", "ThumbMediaId": "t"}, Hint("video")),
         (
