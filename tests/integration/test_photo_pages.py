@@ -10,7 +10,7 @@ from PIL import Image
 from sqlalchemy import select
 from sqlalchemy.orm import sessionmaker
 
-from channels.page import COOKIE
+from channels.cookies import COOKIE
 from channels.photos import LIMIT_BYTES
 from petitions.images import own_photos
 from petitions.log import SYSTEM

@@ -126,7 +126,7 @@ def test_who_joined_another_sees_how_far_that_one_is(engine):
         async with one.browser(A) as browser:
             page = (await browser.get("/wechat/my", follow_redirects=True)).text
             assert (joined.number in page, whole.number in page) == (True, False)
-            assert say("progress.joined") in page
+            assert say("my.joined") in page
             assert ANSWER in page
 
     run(engine, scenario)
