@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from channels.assist import assist_router
 from channels.chat import Chat, chat_router
 from channels.form import form_router
+from channels.handover.route import handover_router
 from channels.health import health_router
 from channels.metrics import Metrics
 from channels.open311 import open311_router
@@ -73,6 +74,7 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     app.include_router(assist_router(services))
     app.include_router(open311_router(services))
     app.include_router(page_router(services, chat, rasa, pages))
+    app.include_router(handover_router(services, chat))
     app.include_router(rating_router(services, chat, pages))
     app.include_router(form_router(services, chat, pages))
     app.include_router(wechat_router(services, chat, metrics))

@@ -11,6 +11,8 @@ from starlette.concurrency import run_in_threadpool
 
 from channels import store
 from channels.chat import MESSAGE_ID, TEXT_LIMIT, Chat, check_text
+from channels.handover.filing import with_code
+from channels.handover.store import STAFF
 from channels.rasa import RasaClient
 from channels.render import LARGE_COOKIE, Pages
 from channels.services import Services
@@ -29,6 +31,7 @@ class Turn:
     replies: list[dict[str, Any]]
     message_id: str | None = None
     rating: str | None = None
+    is_for_staff: bool = False
 
 
 def turns_of(services: Services, chat: Chat, conversation: str | None) -> list[Turn]:
@@ -40,11 +43,14 @@ def turns_of(services: Services, chat: Chat, conversation: str | None) -> list[T
     turns: dict[int, Turn] = {}
     for row in rows:
         if row.kind == store.RESIDENT:
-            turns[row.number] = Turn(row.payload["text"], [], row.message_id, row.rating)
+            is_for_staff = row.payload.get("to") == STAFF
+            turns[row.number] = Turn(row.payload["text"], [], row.message_id, row.rating, is_for_staff)
         elif row.answers in turns:
-            turns[row.answers].replies.append(row.payload)
+            turns[row.answers].replies.append(with_code(row.payload, services.secret))
     for number, turn in turns.items():
-        turn.replies[:] = chat.fresh.get(conversation, number) or turn.replies
+        # What a person said later stands below what is fresh.
+        fresh = chat.fresh.get(conversation, number) or []
+        turn.replies[: len(fresh)] = fresh
     return list(turns.values())
 
 

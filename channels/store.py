@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import JSON, String, UniqueConstraint, case, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from channels.handover.model import Handover, HandoverEvent, HandoverTyping
 from channels.texts import say
 from petitions import parse_reference
 from storage import Base, UtcDateTime, begin_writing
@@ -170,9 +171,60 @@ def record_replies(
     )
 
 
+def add_message(
+    session: Session, conversation: str, message: dict[str, Any], *, message_id: str | None = None, now: datetime
+) -> bool:
+    """Store a message that no single message of the resident asked for; it stands below their last one.
+
+    Args:
+        session: Open transaction.
+        conversation: Identity of the conversation.
+        message: Of the contract.
+        message_id: The sender's own id of it.
+        now: Aware.
+
+    Returns:
+        False when a message of that id is stored already.
+    """
+    lock_conversation(session, conversation)
+    mine = ChatMessage.conversation == conversation
+    if message_id is not None and session.scalar(
+        select(ChatMessage.id).where(mine, ChatMessage.message_id == message_id)
+    ):
+        return False
+    session.add(
+        ChatMessage(
+            conversation=conversation,
+            number=_next_number(session, conversation),
+            kind=message["kind"],
+            payload=without_code(message),
+            message_id=message_id,
+            answers=session.scalar(select(func.max(ChatMessage.number)).where(mine, ChatMessage.kind == RESIDENT)),
+            created_at=now,
+        )
+    )
+    session.flush()
+    return True
+
+
+def lock_conversation(session: Session, conversation: str) -> None:
+    """Let nobody else write into a conversation until this transaction ends: the web and the desk both number messages.
+
+    Source: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS (SQLite has one
+    writer at a time anyway).
+    """
+    begin_writing(session)
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(conversation, 0))))
+
+
 def forget(session: Session, conversations: Sequence[str]) -> None:
     """Delete the transcripts of these conversations, and what was said about them."""
     begin_writing(session)
+    handovers = select(Handover.id).where(Handover.conversation.in_(conversations))
+    for table in (HandoverTyping, HandoverEvent):
+        session.execute(delete(table).where(table.handover_id.in_(handovers)))
+    session.execute(delete(Handover).where(Handover.conversation.in_(conversations)))
     mine = ChatMessage.conversation.in_(conversations)
     session.execute(delete(TurnLabel).where(TurnLabel.message_id.in_(select(ChatMessage.id).where(mine))))
     session.execute(delete(ChatMessage).where(mine))
@@ -219,5 +271,6 @@ def assistant_share(session: Session, *, since: datetime, until: datetime) -> As
 
 
 def _next_number(session: Session, conversation: str) -> int:
+    lock_conversation(session, conversation)
     last = session.scalar(select(func.max(ChatMessage.number)).where(ChatMessage.conversation == conversation))
     return (last or 0) + 1

@@ -299,7 +299,8 @@ class Door:
             logger.error("wechat_not_answered conversation=%s error=%s", work.conversation, type(error).__name__)
             raise WebError("internal") from error
         shown = await self._read(lambda session: [self._with_code(session, work, message) for message in messages])
-        return [words.text_of(shown)]
+        # Nothing is said to what a person is to answer.
+        return [words.text_of(shown)] if shown else []
 
     def _with_code(self, session: Session, work: Work, message: dict[str, Any]) -> dict[str, Any]:
         """A ticket with its query code, which the transcript does not keep.

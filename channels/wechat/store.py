@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography.fernet import Fernet
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, delete, false, or_, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, delete, false, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -459,6 +459,37 @@ def reach(session: Session, box: Box, conversation: str, *, now: datetime) -> Re
     person.quota -= is_open
     session.flush()
     return Reached(person.id, box.open(person.openid), is_open)
+
+
+def post(session: Session, box: Box, conversation: str, texts: Sequence[str], *, now: datetime) -> bool:
+    """Have texts sent to whom a conversation is with, below what waits for them.
+
+    Args:
+        session: Open transaction.
+        box: Seals.
+        conversation: Identity of the conversation.
+        texts: In order, each short enough for WeChat.
+        now: Aware.
+
+    Returns:
+        False when they are not on WeChat, have gone, or wrote too long ago to be sent anything.
+    """
+    begin_writing(session)
+    person = session.scalar(select(WeChatPerson).where(WeChatPerson.conversation == conversation).with_for_update())
+    if person is None:
+        return False
+    last = session.scalar(select(func.max(WeChatInbox.id)).where(WeChatInbox.person_id == person.id))
+    if last is None:
+        return False
+    session.add_all(
+        WeChatOutgoing(
+            person_id=person.id, inbox_id=last, text=box.seal(text), created_at=now, attempts=0,
+            next_at=now, taken_until=None, is_doubtful=False, delivered_at=None, carrier=None,
+        )
+        for text in texts
+    )  # fmt: skip
+    session.flush()
+    return True
 
 
 def close_window(session: Session, person_id: int) -> None:
