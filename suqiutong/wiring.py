@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from channels.store import AssistantShare
     from channels.wechat.account import Account
-    from desk.services import Turns
+    from desk.services import Conversations, Turns
     from jurisdiction import Jurisdiction
     from knowledge import KnowledgeBase
     from knowledge.build import DocumentRow, Problem
@@ -122,6 +122,13 @@ class Services:
         from channels import turns
 
         return turns
+
+    @property
+    def conversations(self) -> Conversations:
+        """The conversations of residents, as the desk reads and takes them."""
+        from channels.handover import board
+
+        return board
 
     def documents(self) -> list[DocumentRow]:
         """Every document, with what the base in use holds of it."""

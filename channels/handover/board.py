@@ -207,12 +207,15 @@ def file(services: filing.Services, handover_id: int, actor: Actor, note: str) -
 
 
 def _row(session: Session, row: Handover, since_at: datetime) -> Row:
-    last = session.scalar(
+    said = session.scalars(
         select(ChatMessage)
         .where(ChatMessage.conversation == row.conversation, ChatMessage.kind == RESIDENT)
         .order_by(ChatMessage.number.desc())
-        .limit(1)
-    )
+        .limit(own_rules().words)
+    ).all()
+    # That they want a person is the reason; what they want of them tells more.
+    telling = (one for one in said if one.intent not in own_rules().saying_nothing)
+    last = next(telling, said[0] if said else None)
     note = session.scalar(
         select(HandoverEvent.note)
         .where(HandoverEvent.handover_id == row.id, HandoverEvent.note.is_not(None))

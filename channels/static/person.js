@@ -10,18 +10,21 @@ const TYPING_EVERY_MS = 3_000;
 let isOpen = false;
 let typedAt = 0;
 let timer;
+let asked = 0;
 
 async function look() {
+  const mine = ++asked;
   clearTimeout(timer);
   const response = document.hidden ? null : await fetch("/chat/person").catch(() => null);
   const person = response?.ok ? await response.json().catch(() => null) : null;
+  // An answer that a later question has overtaken tells of what was.
+  if (mine !== asked) return;
   if (person) {
     isOpen = person.state !== "none";
     // A live region speaks when its words change, so equal words are left alone.
     if (line.textContent !== person.text) line.textContent = person.text;
     line.hidden = !isOpen;
   }
-  clearTimeout(timer);
   timer = setTimeout(look, isOpen ? OPEN_EVERY_MS : CLOSED_EVERY_MS);
 }
 
