@@ -35,12 +35,15 @@ def answered(
         return said.messages
     before = store.open_of(session, conversation)
     row = store.call(session, conversation, reason, number, now=now)
-    others = [one for one in said.messages if one["kind"] != "handoff"]
     is_known = before is not None and reason in {"failed", "crisis"}
     # Who is at risk is not told to wait for somebody who is not there.
     if is_known or (reason == "crisis" and not own_hours().is_open(now)):
         return said.messages
-    return [*others, called_message(session, row, reason, now=now)]
+    called = called_message(session, row, reason, now=now)
+    if reason != "asked":
+        return [*said.messages, called]
+    # What the assistant says of a person it cannot call gives way; the question of a form stays the last.
+    return [called if one["kind"] == "handoff" else one for one in said.messages]
 
 
 def reason_of(session: Session, conversation: str, number: int, said: Said) -> Reason | None:

@@ -120,6 +120,15 @@ class Door:
                 await self._send_all(person_id, is_ours=False)
         return len(due)
 
+    async def send_written(self) -> None:
+        """Send what somebody at the desk has written: a conversation does not wait for the worker's minute."""
+        now = self._services.clock()
+        people = await self._read(
+            lambda session: store.people_written_to(session, reserve=self._rules.reserve, now=now)
+        )
+        for person_id in people:
+            await self._send_all(person_id, is_ours=False)
+
     async def finish(self) -> None:
         """Wait for what is under way."""
         while self._tasks:

@@ -119,6 +119,12 @@ def test_a_resident_who_asks_is_told_their_place(session):
     assert [button["text"] for button in message["buttons"]] == ["我要反映一件事", "不用转人工了"]
 
 
+def test_the_question_of_an_open_form_stays_the_last(session):
+    messages = exchange(session, "转人工", ["handoff", "prompt"], "handoff")
+    assert [one["kind"] for one in messages] == ["handoff", "prompt"]
+    assert "第 1 位" in messages[0]["text"]
+
+
 def test_outside_office_hours_nobody_is_said_to_come(session):
     (message,) = exchange(session, "转人工", ["handoff"], "handoff", now=at("2026-11-27 20:00"))
     assert "09:00—12:00、14:00—18:00" in message["text"]
