@@ -318,6 +318,9 @@ class Conversations(Protocol):
     def lists(self, session: Session, *, now: datetime) -> ConversationLists:
         """All that the first page shows."""
 
+    def waiting_count(self, session: Session) -> int:
+        """How many calls nobody has taken."""
+
     def conversation(self, session: Session, handover_id: int, *, now: datetime) -> Conversation | None:
         """One of them; None when there is none."""
 
@@ -390,7 +393,7 @@ class Services(Protocol):
         """Petitions like this one that the actor may see: `number`, `title`, `score`, `state`."""
 
     def said_in(self, conversation: str) -> Sequence[tuple[str, str]]:
-        """What was said in a conversation, oldest first: a kind of the contract or `resident`, and the text."""
+        """What was said in a conversation, oldest first, each text with its kind or `resident` or `staff` before it."""
 
     def triage(self, text: str) -> Route:
         """Where a petition goes."""

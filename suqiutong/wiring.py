@@ -297,11 +297,12 @@ class Services:
             return [one.to_json() for one in found]
 
     def said_in(self, conversation: str) -> list[tuple[str, str]]:
-        """What was said in a conversation, oldest first: a kind of the contract or `resident`, and the text."""
+        """What was said in a conversation, oldest first, each text with its kind or `resident` or `staff` before it."""
         from channels.store import transcript
 
         with self.sessions() as session:
-            return [(row.kind, str(row.payload["text"])) for row in transcript(session, conversation)]
+            rows = transcript(session, conversation)
+        return [(str(row.payload.get("author", row.kind)), str(row.payload["text"])) for row in rows]
 
     def assistant_share(self, since: datetime, until: datetime) -> AssistantShare:
         """What became of the conversations in which residents wrote from one moment to another."""

@@ -125,6 +125,11 @@ def lists(session: Session, *, now: datetime) -> Lists:
     )
 
 
+def waiting_count(session: Session) -> int:
+    """How many calls nobody has taken."""
+    return session.scalar(select(func.count()).select_from(Handover).where(Handover.state == WAITING)) or 0
+
+
 def conversation(session: Session, handover_id: int, *, now: datetime) -> Conversation | None:
     """A conversation with all that was said in it, in whole; None when there is no such hand-over."""
     row = session.get(Handover, handover_id)

@@ -16,6 +16,9 @@ from channels.rasa import Said
 from channels.texts import load_texts, say
 from petitions.clocks import SHANGHAI
 
+# What has happened, and what may save somebody, is said whoever has the conversation.
+_SAID_ANYWAY = frozenset({"ticket", "emergency", "crisis"})
+
 
 def answered(
     session: Session, conversation: str, number: int, said: Said, reason: Reason | None = None, *, now: datetime
@@ -30,10 +33,15 @@ def answered(
         reason: Why a person is needed, when the caller knows.
         now: Aware.
     """
+    before = store.open_of(session, conversation)
+    is_held = before is not None and before.state == HELD
+    if is_held and not _SAID_ANYWAY.intersection(one["kind"] for one in said.messages):
+        # Somebody took the conversation while the assistant was thinking: the message is theirs.
+        store.hear(session, conversation, number)
+        return []
     reason = reason or reason_of(session, conversation, number, said)
     if reason is None:
         return said.messages
-    before = store.open_of(session, conversation)
     row = store.call(session, conversation, reason, number, now=now)
     is_known = before is not None and reason in {"failed", "crisis"}
     # Who is at risk is not told to wait for somebody who is not there.
@@ -70,7 +78,9 @@ def reason_of_error(session: Session, conversation: str, number: int, *, down_fo
         down_for: How long understanding has been down; None when something else failed.
     """
     rules = own_rules()
-    if down_for is None or down_for >= timedelta(minutes=rules.down_minutes):
+    if down_for is None:
+        return "error"
+    if down_for >= timedelta(minutes=rules.down_minutes):
         return "error"
     return "error" if 1 + store.failures_before(session, conversation, number, rules) >= rules.failures else None
 

@@ -7,10 +7,12 @@ says meanwhile falls clearly before or after. What the resident reads of it is s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from channels import store
@@ -235,8 +237,9 @@ def type_now(session: Session, handover_id: int, side: str, *, now: datetime) ->
     """One side is typing. The caller commits."""
     begin_writing(session)
     until = now + timedelta(seconds=own_rules().typing_seconds)
-    session.merge(HandoverTyping(handover_id=handover_id, side=side, until=until))
-    session.flush()
+    with suppress(IntegrityError), session.begin_nested():
+        # Another key of the same person may have made the row meanwhile, which says the same.
+        session.merge(HandoverTyping(handover_id=handover_id, side=side, until=until))
 
 
 def is_typing(session: Session, handover_id: int, side: str, *, now: datetime) -> bool:
@@ -283,8 +286,9 @@ def has_filed(session: Session, row: Handover) -> bool:
 
 
 def words_of(session: Session, row: Handover, rules: Rules) -> str:
-    """What the resident has said of their matter, since their last ticket; empty when that is nothing."""
+    """What the resident has said since their last ticket and nobody has answered; empty when that is nothing."""
     mine = ChatMessage.conversation == row.conversation
+    answered = set(session.scalars(select(ChatMessage.answers).where(mine, ChatMessage.kind == "answer")))
     filed = session.scalar(select(func.max(ChatMessage.number)).where(mine, ChatMessage.kind == "ticket")) or 0
     rows = session.scalars(
         select(ChatMessage)
@@ -295,7 +299,9 @@ def words_of(session: Session, row: Handover, rules: Rules) -> str:
     texts = [
         str(said.payload["text"])
         for said in reversed(rows)
-        if said.intent not in rules.saying_nothing and said.payload["text"] != say("handover.cancel")
+        if said.number not in answered
+        and said.intent not in rules.saying_nothing
+        and said.payload["text"] != say("handover.cancel")
     ]
     return "\n".join(dict.fromkeys(texts))[-TEXT_LIMIT:]
 

@@ -343,6 +343,19 @@ def test_understanding_that_stays_down_calls_a_person_and_nothing_is_lost(servic
     assert [text for kind, text in texts_of(services) if kind == "resident"] == ["你好", "漏水了", "还在漏", "好了吗"]
 
 
+def test_when_understanding_has_been_down_for_longer_the_first_message_calls_a_person(services):
+    async def scenario(resident):
+        resident.rasa.is_down = True
+        refused = await resident.http.post("/api/chat", json={"text": "你好"})
+        assert refused.status_code == 503
+        services.now += timedelta(minutes=own_rules().down_minutes)
+        (message,) = await resident.say("漏水了")
+        assert message["kind"] == "handoff"
+
+    talk(services, scenario)
+    assert the_handover(services).reason == "error"
+
+
 def test_any_error_of_the_machine_calls_a_person(services, monkeypatch):
     failures = iter([True])
 

@@ -230,6 +230,19 @@ def test_what_is_said_to_a_person_stays_with_them(session):
     assert [one["kind"] for one in exchange(session, "谢谢")] == ["answer"]
 
 
+def test_a_reply_that_comes_after_a_person_did_is_not_said(session):
+    exchange(session, "转人工", ["handoff"], "handoff")
+    number = transcript.receive(session, TALK, "楼上漏水", None, now=NOW).number
+    session.flush()
+    store.take(session, BOX, store.open_of(session, TALK).id, ANNA, now=NOW)
+    late = Said([store.message("answer", "好")], Understood("ask_knowledge", 0.9))
+    assert calling.answered(session, TALK, number, late, now=NOW) == []
+    assert store.hear(session, TALK, number)
+    # What has been filed is told all the same.
+    filed = Said([store.message("ticket", "工单号 GM1")])
+    assert calling.answered(session, TALK, number, filed, now=NOW) == filed.messages
+
+
 def test_giving_back_asks_again_what_the_form_had_asked(session):
     exchange(session, "我要反映一件事", ["prompt"], "file_petition")
     row = Handover(conversation=TALK, state="waiting", reason="asked", number=1, began_at=NOW)
@@ -253,6 +266,7 @@ def test_who_is_idle_loses_the_conversation(session):
 
 def test_what_the_resident_said_is_what_a_ticket_is_made_of(session):
     exchange(session, "你好", ["smalltalk"], "greet")
+    exchange(session, "去年办了几场招聘会", ["answer"])
     exchange(session, "楼上漏水没人管", ["no_answer"])
     exchange(session, "转人工", ["handoff"], "handoff")
     for row in transcript.transcript(session, TALK):
