@@ -40,6 +40,11 @@ def conversations_router(services: Services, pages: Pages) -> APIRouter:
         """Who waits, who is served, who talks to the assistant."""
         return view.list(request)
 
+    @router.get("/count", dependencies=[Depends(CONVERSATION)])
+    def get_count(request: Request) -> Response:
+        """How many wait, as the part of the navigation that asks for it."""
+        return pages.response(request, "conversations_count.html")
+
     @router.post("/start")
     def post_start(request: Request, person: Operator, form: Form) -> Response:
         """Take a conversation of the assistant's."""

@@ -4,12 +4,21 @@
 (() => {
   const TYPING_EVERY_MS = 3_000;
   const form = document.getElementById("write");
-  const toEnd = () => {
-    const lines = document.getElementById("lines");
-    lines.scrollTop = lines.scrollHeight;
-  };
+  const lines = () => document.getElementById("lines");
+  const toEnd = () => (lines().scrollTop = lines().scrollHeight);
   toEnd();
-  document.body.addEventListener("htmx:afterSettle", toEnd);
+
+  // Whoever has scrolled back to read stays there; what stands there already is not read out again.
+  let top = null;
+  document.body.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const { target, fragment } = event.detail;
+    if (target.textContent.trim() === fragment.textContent.trim()) event.detail.shouldSwap = false;
+    else if (target.id === "lines") top = target.scrollTop + target.clientHeight < target.scrollHeight - 40 ? target.scrollTop : null;
+  });
+  document.body.addEventListener("htmx:oobAfterSwap", () => {
+    if (top === null) toEnd();
+    else lines().scrollTop = top;
+  });
   if (!form) return;
 
   const box = form.elements.text;

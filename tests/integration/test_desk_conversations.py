@@ -78,6 +78,9 @@ def test_the_list_shows_who_waits_and_why_with_personal_data_masked(services, br
     assert "有人轻生" in page.text
     assert "13800138000" not in page.text
     assert 'href="/conversations" aria-current="page">会话' in page.text
+    # The number stands in the navigation of every page, and asks for itself.
+    for path in ("/tickets", "/conversations/count"):
+        assert '<span class="count">2<span class="hidden"> 等待人工' in browser("张三").get(path).text
 
 
 @pytest.mark.parametrize("role", [Role.HANDLER, Role.EDITOR, Role.ADMIN])
@@ -85,6 +88,8 @@ def test_others_do_not_enter(services, browser, role):
     handover_id = called(services)
     client = browser(services.add("别人", role, HALL))
     assert client.get("/conversations").status_code == 403
+    assert client.get("/conversations/count").status_code == 403
+    assert 'id="waiting"' not in client.get("/account").text
     assert client.get(f"/conversations/{handover_id}").status_code == 403
     assert client.post(f"/conversations/{handover_id}/take").status_code == 403
     assert state(services, handover_id) == "waiting"
