@@ -269,7 +269,7 @@ class Chat:
         with self._services.sessions() as session:
             received = store.receive(session, conversation, text, message_id, now=self._services.clock())
             session.flush()
-            is_held = hear(session, conversation, received.number)
+            is_held = not received.replies and hear(session, conversation, received.number)
             session.commit()
             return received, is_held
 

@@ -130,9 +130,11 @@ def receive(session: Session, conversation: str, text: str, message_id: str | No
             select(ChatMessage).where(ChatMessage.conversation == conversation, ChatMessage.message_id == message_id)
         )
         if earlier is not None:
+            # What a person said below it has an id of its own and is no part of its reply.
+            is_reply = (ChatMessage.answers == earlier.number, ChatMessage.message_id.is_(None))
             replies = session.scalars(
                 select(ChatMessage)
-                .where(ChatMessage.conversation == conversation, ChatMessage.answers == earlier.number)
+                .where(ChatMessage.conversation == conversation, *is_reply)
                 .order_by(ChatMessage.number)
             )
             return Received(earlier.number, tuple(reply.payload for reply in replies))
@@ -172,7 +174,7 @@ def record_replies(
 
 
 def add_message(
-    session: Session, conversation: str, message: dict[str, Any], *, message_id: str | None = None, now: datetime
+    session: Session, conversation: str, message: dict[str, Any], *, message_id: str, now: datetime
 ) -> bool:
     """Store a message that no single message of the resident asked for; it stands below their last one.
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from channels.handover import filing, store
-from channels.handover.model import HELD, WAITING, Handover, HandoverEvent
+from channels.handover.model import HELD, WAITING, Handover, HandoverEvent, HandoverTyping
 from channels.handover.rules import own_rules
 from channels.store import RESIDENT, ChatMessage, transcript
 from channels.wechat.store import Box
@@ -168,11 +168,10 @@ def marks(session: Session, *, now: datetime) -> Mapping[int, str]:
         .group_by(Handover.id, Handover.state, Handover.held_by)
     ).all()
     events = session.scalar(select(func.max(HandoverEvent.id))) or 0
-    sides = (RESIDENT, store.STAFF)
-    return {0: str(events)} | {
-        id_: f"{state} {who} {number} {[store.is_typing(session, id_, side, now=now) for side in sides]}"
-        for id_, state, who, number in rows
-    }
+    typing: dict[int, list[str]] = {}
+    for one in session.scalars(select(HandoverTyping).where(HandoverTyping.until > now).order_by(HandoverTyping.side)):
+        typing.setdefault(one.handover_id, []).append(one.side)
+    return {0: str(events)} | {id_: f"{state} {who} {number} {typing.get(id_, [])}" for id_, state, who, number in rows}
 
 
 def take(session: Session, secret: bytes, handover_id: int, actor: Actor, *, now: datetime) -> bool:

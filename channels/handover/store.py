@@ -6,14 +6,15 @@ says meanwhile falls clearly before or after. What the resident reads of it is s
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from channels import store
 from channels.handover.model import (
@@ -321,6 +322,7 @@ def tell(
     session: Session, box: Box, row: Handover, said: dict[str, Any], *, message_id: str | None = None, now: datetime
 ) -> bool:
     """Say something to the resident on the page, and on WeChat where they are there; False when it was said before."""
+    message_id = message_id or f"{STAFF}:{secrets.token_urlsafe(16)}"
     if not store.add_message(session, row.conversation, said, message_id=message_id, now=now):
         return False
     post(session, box, row.conversation, words.split(words.text_of([said]), wechat_rules().text_bytes), now=now)
@@ -330,7 +332,17 @@ def tell(
 def _hold(session: Session, box: Box, row: Handover, actor: Actor, *, now: datetime) -> None:
     row.state, row.held_by, row.held_at, row.touched_at = HELD, actor.name, now, now
     _note(session, row, "take", actor, now=now)
+    _leave_unanswered(session, row)
     tell(session, box, row, message("handoff", say("handover.taken")), now=now)
+
+
+def _leave_unanswered(session: Session, row: Handover) -> None:
+    """What got no reply so far is for whoever takes the conversation, also when a channel tries it once more."""
+    answer = aliased(ChatMessage)
+    is_answered = exists().where(answer.conversation == row.conversation, answer.answers == ChatMessage.number)
+    mine = (ChatMessage.conversation == row.conversation, ChatMessage.kind == RESIDENT)
+    for said in session.scalars(select(ChatMessage).where(*mine, ~is_answered)):
+        said.payload = said.payload | {"to": STAFF}
 
 
 def _holds(row: Handover, actor: Actor) -> bool:

@@ -356,6 +356,26 @@ def test_when_understanding_has_been_down_for_longer_the_first_message_calls_a_p
     assert the_handover(services).reason == "error"
 
 
+def test_what_had_got_no_reply_is_for_whoever_takes_the_conversation(services):
+    async def scenario(resident):
+        await resident.say("你好", message_id="m0")
+        resident.rasa.is_down = True
+        body = {"text": "漏水了", "session": resident.session, "message_id": "m1"}
+        assert (await resident.http.post("/api/chat", json=body)).status_code == 503
+        resident.rasa.is_down = False
+        with services.sessions() as session:
+            (row,) = board.lists(session, now=services.now).active
+        handover_id = do(services, board.start, services.secret, row.id, ANNA)
+        assert do(services, board.write, services.secret, handover_id, ANNA, "哪一栋？", key="k")
+        # A reply that was lost on the way is there still; what was not answered is not the assistant's any more.
+        assert [one["kind"] for one in await resident.say("你好", message_id="m0")] == ["smalltalk"]
+        assert do(services, board.give_back, services.secret, handover_id, ANNA, "")
+        assert await resident.say("漏水了", message_id="m1") == []
+        assert resident.rasa.messages == ["你好"]
+
+    talk(services, scenario)
+
+
 def test_any_error_of_the_machine_calls_a_person(services, monkeypatch):
     failures = iter([True])
 
