@@ -128,8 +128,8 @@ def test_what_is_being_written_stays_while_the_talk_goes_on(sides, open_side):
     operator = open_side(f"{sides.desk_address}/conversations", **SCREEN)
     log_in(operator)
     operator.locator('[id^="take-"]').click()
-    operator.locator("#text").fill("写了一半")
     resident.get_by_text("工作人员正在和您对话").wait_for()
+    operator.locator("#text").fill("写了一半")
     say(resident, "还有一件事")
     operator.locator("#lines").get_by_text("还有一件事").wait_for(timeout=8_000)
     assert operator.locator("#text").input_value() == "写了一半"

@@ -234,16 +234,17 @@ def test_a_form_of_another_site_is_refused(services, browser):
 
 def test_the_stream_tells_operators_of_conversations_and_nobody_else(services):
     async def scenario():
-        live = Live(services)
-        async with live.running():
-            operator, handler = (live.changes(Actor("x", role, HALL)) for role in ("operator", "handler"))
-            told, untold = (asyncio.create_task(anext(stream)) for stream in (operator, handler))
-            await asyncio.sleep(1.5)
-            handover_id = await asyncio.to_thread(called, services)
-            event = await asyncio.wait_for(told, 10)
-            assert event["event"] == "conversations"
-            assert handover_id in json.loads(event["data"])
-            assert not untold.done()
-            untold.cancel()
+        live, loop = Live(services), asyncio.get_running_loop()
+        operator, handler = (live.changes(Actor("x", role, HALL)) for role in ("operator", "handler"))
+        told, untold = (asyncio.create_task(anext(stream)) for stream in (operator, handler))
+        await asyncio.sleep(0)
+        last = await asyncio.to_thread(live._tell, None, loop)
+        handover_id = await asyncio.to_thread(called, services)
+        await asyncio.to_thread(live._tell, last, loop)
+        event = await asyncio.wait_for(told, 10)
+        assert event["event"] == "conversations"
+        assert handover_id in json.loads(event["data"])
+        assert not untold.done()
+        untold.cancel()
 
     asyncio.run(scenario())
