@@ -19,6 +19,7 @@ from channels.cookies import Conversations
 from channels.device import device_router
 from channels.embed import Embedding
 from channels.form import form_router
+from channels.handover.route import handover_router
 from channels.health import health_router
 from channels.kiosk import Kiosks
 from channels.live import Live, live_router
@@ -105,6 +106,7 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     app.include_router(
         device_router(chat, conversations=conversations, live=live, uploads=uploads, embedding=embedding, kiosks=kiosks)
     )
+    app.include_router(handover_router(services, conversations))
     app.include_router(live_router(conversations, transcript, live))
     app.include_router(photos_router(chat, pages, conversations, uploads))
     app.include_router(rating_router(services, chat, pages, conversations))

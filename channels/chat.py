@@ -8,6 +8,7 @@ import logging
 import re
 import time
 from collections import OrderedDict
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,6 +17,9 @@ from starlette.concurrency import run_in_threadpool
 
 from channels import store
 from channels.errors import ChannelError
+from channels.handover import calling
+from channels.handover.rules import Reason
+from channels.handover.store import hear
 from channels.locks import ConversationLocks
 from channels.manners import Manners, is_abuse, own_manners
 from channels.metrics import Metrics
@@ -140,6 +144,7 @@ class Chat:
         self._metrics = metrics
         self._locks = ConversationLocks()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._down_since: datetime | None = None
         self.session_limit = RateLimit(settings.messages_per_minute)
         self.address_limit = RateLimit(settings.address_messages_per_minute)
         self.tokens = Tokens(services.secret, "conversation", hours=settings.session_hours)
@@ -209,29 +214,47 @@ class Chat:
     ) -> None:
         async with self._locks.hold(conversation):
             try:
-                received = await run_in_threadpool(self._receive, conversation, text, message_id)
+                received, is_held = await run_in_threadpool(self._receive, conversation, text, message_id)
                 messages = self.fresh.get(conversation, received.number) or list(received.replies)
-                if not messages:
-                    said = await self._answer(conversation, text, danger)
-                    messages = said.messages
-                    self.fresh.put(conversation, received.number, messages)
-                    await run_in_threadpool(self._record, conversation, received.number, said)
+                if not messages and (danger is not None or not is_held):
+                    messages = await self._answer_or_call(conversation, received.number, text, danger)
                 _settle(answered, messages)
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller who waits must hear of it
                 _settle(answered, error)
                 return
-            if danger is not None and not received.replies:
+            # While a person has the conversation, the assistant hears nothing of it.
+            if danger is not None and not received.replies and not is_held:
                 await self._forward(conversation, text, danger)
+
+    async def _answer_or_call(
+        self, conversation: str, number: int, text: str, danger: Danger | None
+    ) -> list[dict[str, Any]]:
+        """The assistant's reply, recorded; what fails calls a person, who finds what was typed."""
+        said = Said([])
+        try:
+            said = await self._answer(conversation, text, danger)
+            self.fresh.put(conversation, number, said.messages)
+            return await run_in_threadpool(self._record, conversation, number, said)
+        except Exception as error:
+            reason = await run_in_threadpool(self._reason_of, conversation, number, error)
+            if reason is None:
+                raise
+            logger.error("handed_over conversation=%s error=%s", conversation, type(error).__name__)
+            return await run_in_threadpool(self._record, conversation, number, said, reason)
 
     async def _answer(self, conversation: str, text: str, danger: Danger | None) -> Said:
         if danger is not None:
             return Said([danger_message(danger)])
+        if calling.is_called_off(text) and (said := await run_in_threadpool(self._call_off, conversation)):
+            return said
         try:
             said = await self._rasa.say(conversation, text)
         except RasaError as error:
+            self._down_since = self._down_since or self._services.clock()
             logger.warning("understanding_down conversation=%s reason=%s", conversation, error.reason)
             form = self._services.settings.public_url + "/petition"
             raise ChannelError("understanding_down", form=form) from error
+        self._down_since = None
         if is_abuse(said) and self._manners.note(conversation):
             rules = self._manners.rules
             slowed = notice("notices.slowed", minutes=rules.slowed_minutes, count=rules.slowed_per_minute)
@@ -255,17 +278,40 @@ class Chat:
         except RasaError as error:
             logger.warning("danger_not_forwarded conversation=%s reason=%s", conversation, error.reason)
 
-    def _receive(self, conversation: str, text: str, message_id: str | None) -> store.Received:
+    def _receive(self, conversation: str, text: str, message_id: str | None) -> tuple[store.Received, bool]:
+        """The stored message, and whether a person has the conversation."""
         with self._services.sessions() as session:
             received = store.receive(session, conversation, text, message_id, now=self._services.clock())
+            session.flush()
+            is_held = not received.replies and hear(session, conversation, received.number)
             session.commit()
-            return received
+            return received, is_held
 
-    def _record(self, conversation: str, answers: int, said: Said) -> None:
+    def _record(
+        self, conversation: str, answers: int, said: Said, reason: Reason | None = None
+    ) -> list[dict[str, Any]]:
+        """Store the reply, and call a person in the same transaction where it needs one; what the resident gets."""
         with self._services.sessions() as session:
-            store.record_replies(session, conversation, answers, said.messages, now=self._services.clock())
+            now = self._services.clock()
+            store.lock_conversation(session, conversation)
+            messages = calling.answered(session, conversation, answers, said, reason, now=now)
+            store.record_replies(session, conversation, answers, messages, now=now)
             note_understood(session, conversation, answers, said)
             session.commit()
+        return messages
+
+    def _call_off(self, conversation: str) -> Said | None:
+        with self._services.sessions() as session:
+            said = calling.called_off(session, conversation, now=self._services.clock())
+            session.commit()
+            return said
+
+    def _reason_of(self, conversation: str, number: int, error: Exception) -> Reason | None:
+        """Why an exchange that failed needs a person; None when the resident may simply try again."""
+        is_down = isinstance(error, ChannelError)
+        down_for = self._services.clock() - self._down_since if is_down and self._down_since else None
+        with self._services.sessions() as session:
+            return calling.reason_of_error(session, conversation, number, down_for=down_for)
 
 
 def _settle(answered: asyncio.Future[list[dict[str, Any]]], outcome: list[dict[str, Any]] | Exception) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import JSON, String, UniqueConstraint, case, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from channels.handover.model import Handover, HandoverEvent, HandoverTyping
 from channels.texts import say
 from petitions import parse_reference
 from storage import Base, UtcDateTime, begin_writing
@@ -131,9 +132,11 @@ def receive(session: Session, conversation: str, text: str, message_id: str | No
             select(ChatMessage).where(ChatMessage.conversation == conversation, ChatMessage.message_id == message_id)
         )
         if earlier is not None:
+            # What a person said below it has an id of its own and is no part of its reply.
+            is_reply = (ChatMessage.answers == earlier.number, ChatMessage.message_id.is_(None))
             replies = session.scalars(
                 select(ChatMessage)
-                .where(ChatMessage.conversation == conversation, ChatMessage.answers == earlier.number)
+                .where(ChatMessage.conversation == conversation, *is_reply)
                 .order_by(ChatMessage.number)
             )
             return Received(earlier.number, tuple(reply.payload for reply in replies))
@@ -222,6 +225,10 @@ def lock_conversation(session: Session, conversation: str) -> None:
 def forget(session: Session, conversations: Sequence[str]) -> None:
     """Delete the transcripts of these conversations, and what was said about them."""
     begin_writing(session)
+    handovers = select(Handover.id).where(Handover.conversation.in_(conversations))
+    for table in (HandoverTyping, HandoverEvent):
+        session.execute(delete(table).where(table.handover_id.in_(handovers)))
+    session.execute(delete(Handover).where(Handover.conversation.in_(conversations)))
     mine = ChatMessage.conversation.in_(conversations)
     session.execute(delete(TurnLabel).where(TurnLabel.message_id.in_(select(ChatMessage.id).where(mine))))
     session.execute(delete(ChatMessage).where(mine))

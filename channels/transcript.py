@@ -6,6 +6,7 @@ from typing import Any
 
 from channels import store
 from channels.chat import Chat
+from channels.handover.filing import with_code
 from channels.offers import Offers
 from channels.render import Pages
 from channels.services import Services
@@ -111,12 +112,12 @@ class Transcript:
         fresh = (self._chat.fresh.get(row.conversation, row.answers) if row.answers else None) or []
         # What was said to it later stands below the replies that are fresh.
         place = replies.index(row) if row in replies else len(fresh)
-        return fresh[place] if place < len(fresh) else row.payload
+        return fresh[place] if place < len(fresh) else with_code(row.payload, self._services.secret)
 
 
 def _silence(row: ChatMessage) -> str:
-    """What a message is told that has no answer; nothing where a person reads it."""
-    return "" if row.payload.get("to") == STAFF else say("page.unanswered")
+    """What a message is told that has no answer: that a person has it, or that it may be said again."""
+    return say("handover.with_staff") if row.payload.get("to") == STAFF else say("page.unanswered")
 
 
 def _rated(replies: list[ChatMessage]) -> ChatMessage | None:

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from desk.assist import assist_router
 from desk.audits import audit_router
+from desk.conversations import conversations_router
 from desk.curating import entries_router, entry_router, status_of
 from desk.documents import documents_router
 from desk.entry import Detour
@@ -85,6 +86,7 @@ def create_app(services: Services, oidc_transport: httpx.BaseTransport | None = 
         audit_router(services, pages),
         assist_router(services, pages),
         hotline_router(services, pages),
+        conversations_router(services, pages),
         live_router(live),
         vendor_router(),
     )

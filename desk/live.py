@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
+from desk.assist import OPERATORS
 from desk.entry import CASEWORKERS, Entry, Person
 from desk.services import Services
 from petitions import SYSTEM, Actor, Petition, own_rules
@@ -36,7 +37,9 @@ class Live:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._readers: dict[asyncio.Queue[list[str]], Actor] = {}
+        self._readers: dict[asyncio.Queue[dict[str, str]], Actor] = {}
+        # What the conversations looked like; None before the first look.
+        self._marks: Mapping[int, str] | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -50,15 +53,14 @@ class Live:
                 await task
 
     async def changes(self, actor: Actor) -> AsyncIterator[dict[str, str]]:
-        """The numbers of tickets that changed, as server-sent events, for one reader."""
-        inbox: asyncio.Queue[list[str]] = asyncio.Queue()
+        """The numbers of tickets and conversations that changed, as server-sent events, for one reader."""
+        inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self._readers[inbox] = actor
         ends_at = asyncio.get_running_loop().time() + STREAM_SECONDS
         try:
             while (left := ends_at - asyncio.get_running_loop().time()) > 0:
                 with suppress(TimeoutError):
-                    numbers = await asyncio.wait_for(inbox.get(), left)
-                    yield {"event": "tickets", "data": json.dumps(numbers)}
+                    yield await asyncio.wait_for(inbox.get(), left)
         finally:
             del self._readers[inbox]
 
@@ -67,7 +69,7 @@ class Live:
         while True:
             # Without readers nothing is asked, and what happened meanwhile is on the page that opens.
             if not self._readers:
-                last = None
+                last = self._marks = None
             else:
                 try:
                     last = await run_in_threadpool(self._tell, last, asyncio.get_running_loop())
@@ -77,6 +79,7 @@ class Live:
 
     def _tell(self, last: int | None, loop: asyncio.AbstractEventLoop) -> int:
         with self._services.sessions() as session:
+            self._tell_of_conversations(session, loop)
             if last is None:
                 return newest_event(session)
             last, changed = changed_since(session, last)
@@ -84,8 +87,18 @@ class Live:
             for inbox, actor in list(self._readers.items()):
                 numbers = [number for number, petition in changed.items() if may_see(petition, actor, network)]
                 if numbers:
-                    loop.call_soon_threadsafe(inbox.put_nowait, numbers)
+                    loop.call_soon_threadsafe(inbox.put_nowait, {"event": "tickets", "data": json.dumps(numbers)})
         return last
+
+    def _tell_of_conversations(self, session: Session, loop: asyncio.AbstractEventLoop) -> None:
+        before, self._marks = self._marks, self._services.conversations.marks(session, now=self._services.clock())
+        if before is None or before == self._marks:
+            return
+        changed = sorted(id_ for id_ in before.keys() | self._marks.keys() if before.get(id_) != self._marks.get(id_))
+        for inbox, actor in list(self._readers.items()):
+            if actor.role in OPERATORS:
+                event = {"event": "conversations", "data": json.dumps(changed)}
+                loop.call_soon_threadsafe(inbox.put_nowait, event)
 
 
 def newest_event(session: Session) -> int:
@@ -111,7 +124,7 @@ def live_router(live: Live) -> APIRouter:
 
     @router.get("/events")
     async def get_events(person: Annotated[Person, Depends(Entry(CASEWORKERS))]) -> Response:
-        """The tickets that change from now on, as far as this person may see them."""
+        """The tickets and conversations that change from now on, as far as this person may see them."""
         return EventSourceResponse(live.changes(person.member.actor), headers={"X-Accel-Buffering": "no"})
 
     return router

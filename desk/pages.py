@@ -65,9 +65,14 @@ class Pages:
             "state_label": staff_label,
             "vendor": vendor_address,
             "holds_demo": services.holds_demo,
+            "waiting_count": self._waiting_count,
             "period_words": period_words,
             "list_address": list_address,
         }
+
+    def _waiting_count(self) -> int:
+        with self._services.sessions() as session:
+            return self._services.conversations.waiting_count(session)
 
     def menu(self, request: Request) -> list[MenuEntry]:
         """The navigation of whoever is logged in and has given all that is asked for."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from knowledge.serving import Answers
     from knowledge.worklist import WorkList
     from language.vectors import Encoder
-    from petitions import Actor, Draft, Keyring, Route
+    from petitions import Actor, Draft, Filed, Keyring, Route
 
 
 class DeskSettings(Protocol):
@@ -220,6 +220,140 @@ class Turns(Protocol):
         """Keep what somebody found, once; None when nothing of that id waits."""
 
 
+class ConversationRow(Protocol):
+    """A conversation in a list."""
+
+    @property
+    def id(self) -> int:
+        """Of the hand-over; of a message of the resident where there is none."""
+
+    @property
+    def reason(self) -> str:
+        """Why a person was called; empty where none was."""
+
+    @property
+    def since_at(self) -> datetime:
+        """Since when it stands there."""
+
+    @property
+    def words(self) -> str:
+        """What the resident said last, masked."""
+
+    @property
+    def held_by(self) -> str | None:
+        """Who holds it, or held it last."""
+
+    @property
+    def state(self) -> str:
+        """Of the hand-over."""
+
+    @property
+    def ticket(self) -> str | None:
+        """The ticket that it became."""
+
+    @property
+    def note(self) -> str | None:
+        """What was written for colleagues."""
+
+
+class ConversationLists(Protocol):
+    """Conversations by who is with them."""
+
+    @property
+    def waiting(self) -> Sequence[ConversationRow]:
+        """Those into which a person was called, the most urgent first."""
+
+    @property
+    def held(self) -> Sequence[ConversationRow]:
+        """Those that a person holds."""
+
+    @property
+    def active(self) -> Sequence[ConversationRow]:
+        """Those of the assistant."""
+
+    @property
+    def ended(self) -> Sequence[ConversationRow]:
+        """Those that are over."""
+
+
+class ConversationLine(Protocol):
+    """A message of a conversation."""
+
+    @property
+    def side(self) -> str:
+        """`resident`, `assistant` or `staff`."""
+
+    @property
+    def text(self) -> str:
+        """What was said."""
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+
+
+class Conversation(Protocol):
+    """A conversation with all that was said in it."""
+
+    @property
+    def id(self) -> int:
+        """Of its hand-over."""
+
+    @property
+    def held_by(self) -> str | None:
+        """Who holds it, or held it last."""
+
+    @property
+    def state(self) -> str:
+        """Of its hand-over."""
+
+    @property
+    def lines(self) -> Sequence[ConversationLine]:
+        """What was said, oldest first."""
+
+    @property
+    def words(self) -> str:
+        """What the resident said of their matter."""
+
+
+class Conversations(Protocol):
+    """The conversations of residents, and what a person may do with them: each in the caller's transaction."""
+
+    def lists(self, session: Session, *, now: datetime) -> ConversationLists:
+        """All that the first page shows."""
+
+    def waiting_count(self, session: Session) -> int:
+        """How many calls nobody has taken."""
+
+    def conversation(self, session: Session, handover_id: int, *, now: datetime) -> Conversation | None:
+        """One of them; None when there is none."""
+
+    def marks(self, session: Session, *, now: datetime) -> Mapping[int, str]:
+        """What changes with each; under 0, what changes when one begins or ends."""
+
+    def take(self, session: Session, secret: bytes, handover_id: int, actor: Actor, *, now: datetime) -> bool:
+        """Take one that waits; False when somebody else has it."""
+
+    def start(self, session: Session, secret: bytes, message_row: int, actor: Actor, *, now: datetime) -> int | None:
+        """Take one of the assistant's; None when somebody else has it."""
+
+    def write(
+        self, session: Session, secret: bytes, handover_id: int, actor: Actor, text: str, *, key: str, now: datetime
+    ) -> bool:
+        """Say something to the resident; False when the actor does not hold it."""
+
+    def give_back(
+        self, session: Session, secret: bytes, handover_id: int, actor: Actor, note: str, *, now: datetime
+    ) -> bool:
+        """Let the assistant go on; False when the actor does not hold it."""
+
+    def type_now(self, session: Session, handover_id: int, actor: Actor, *, now: datetime) -> None:
+        """Whoever holds it is typing."""
+
+    def file(self, services: Services, handover_id: int, actor: Actor, note: str) -> Filed | None:
+        """Make a ticket of it, in transactions of its own; None when the actor does not hold it."""
+
+
 class Services(Protocol):
     """All that the application is given when it is created."""
 
@@ -263,7 +397,7 @@ class Services(Protocol):
         """Petitions like this one that the actor may see: `number`, `title`, `score`, `state`."""
 
     def said_in(self, conversation: str) -> Sequence[tuple[str, str]]:
-        """What was said in a conversation, oldest first: a kind of the contract or `resident`, and the text."""
+        """What was said in a conversation, oldest first, each text with its kind or `resident` or `staff` before it."""
 
     def triage(self, text: str) -> Route:
         """Where a petition goes."""
@@ -285,6 +419,10 @@ class Services(Protocol):
     @property
     def turns(self) -> Turns:
         """The turns to review."""
+
+    @property
+    def conversations(self) -> Conversations:
+        """The conversations of residents."""
 
     def documents(self) -> Sequence[DocumentRow]:
         """Every document, with what the base in use holds of it."""

@@ -190,6 +190,13 @@ def wechat(services: Services) -> int:
     return asyncio.run(catch_up(services))
 
 
+def handover(services: Services) -> int:
+    """Make tickets of calls for a person that nobody took, and give back what was left; how many conversations."""
+    from channels.handover.filing import settle
+
+    return settle(services)
+
+
 def _deliver_one(services: Services, send: Send) -> str | None:
     with services.writing() as session:
         message = take(session, now=services.clock())
@@ -229,6 +236,7 @@ JOBS: dict[str, Callable[[Services], object]] = {
     "index": index,
     "wechat": wechat,
     "photos": photos,
+    "handover": handover,
     "recompute": recompute,
     "write_texts": write_texts,
     "clean": clean,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from channels.store import AssistantShare
     from channels.wechat.account import Account
-    from desk.services import Turns
+    from desk.services import Conversations, Turns
     from jurisdiction import Jurisdiction
     from knowledge import KnowledgeBase
     from knowledge.build import DocumentRow, Problem
@@ -122,6 +122,13 @@ class Services:
         from channels import turns
 
         return turns
+
+    @property
+    def conversations(self) -> Conversations:
+        """The conversations of residents, as the desk reads and takes them."""
+        from channels.handover import board
+
+        return board
 
     def documents(self) -> list[DocumentRow]:
         """Every document, with what the base in use holds of it."""
@@ -290,11 +297,12 @@ class Services:
             return [one.to_json() for one in found]
 
     def said_in(self, conversation: str) -> list[tuple[str, str]]:
-        """What was said in a conversation, oldest first: a kind of the contract or `resident`, and the text."""
+        """What was said in a conversation, oldest first, each text with its kind or `resident` or `staff` before it."""
         from channels.store import transcript
 
         with self.sessions() as session:
-            return [(row.kind, str(row.payload["text"])) for row in transcript(session, conversation)]
+            rows = transcript(session, conversation)
+        return [(str(row.payload.get("author", row.kind)), str(row.payload["text"])) for row in rows]
 
     def assistant_share(self, since: datetime, until: datetime) -> AssistantShare:
         """What became of the conversations in which residents wrote from one moment to another."""

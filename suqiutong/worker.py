@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 # In UTC: the nights of Shanghai begin at 16.
 SCHEDULE: dict[str, Callable[..., bool]] = {
     "deliver": crontab(),
+    "handover": crontab(),
     "wechat": crontab(),
     "tick": crontab(),
     "write_texts": crontab(hour="19", minute="0"),

@@ -133,6 +133,15 @@ class Door:
                 await self._send_all(person_id, is_ours=False)
         return len(due)
 
+    async def send_written(self) -> None:
+        """Send what somebody at the desk has written: a conversation does not wait for the worker's minute."""
+        now = self._services.clock()
+        people = await self._read(
+            lambda session: store.people_written_to(session, reserve=self._rules.reserve, now=now)
+        )
+        for person_id in people:
+            await self._send_all(person_id, is_ours=False)
+
     async def finish(self) -> None:
         """Wait for what is under way."""
         while self._tasks:
@@ -314,7 +323,8 @@ class Door:
             logger.error("wechat_not_answered conversation=%s error=%s", work.conversation, type(error).__name__)
             raise WebError("internal") from error
         shown = await self._read(lambda session: [self._with_code(session, work, message) for message in messages])
-        return [words.text_of(shown)]
+        # Nothing is said to what a person is to answer.
+        return [words.text_of(shown)] if shown else []
 
     def _with_code(self, session: Session, work: Work, message: dict[str, Any]) -> dict[str, Any]:
         """A ticket with its query code, which the transcript does not keep.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import Counter
+from sqlalchemy.exc import SQLAlchemyError
 
 from channels.chat import Chat
 from channels.metrics import Metrics
@@ -28,6 +30,8 @@ from web.requests import read_body
 logger = logging.getLogger(__name__)
 
 NOTHING = "success"
+# How soon what somebody at the desk has written is sent.
+WRITTEN_SECONDS = 2.0
 # Refusals of what carries no signature of WeChat's; everything else is just malformed.
 FORBIDDEN = frozenset({"signature", "stale", "mode", "receiver"})
 
@@ -57,9 +61,21 @@ def wechat_router(services: Services, chat: Chat, metrics: Metrics, *, rules: Ru
     words = menu_words(own_menu())
     messages = Counter("suqiutong_wechat_messages", "Deliveries by kind.", ["kind"], registry=metrics.registry)
 
+    async def send_written() -> None:
+        while account.may_send:
+            await asyncio.sleep(WRITTEN_SECONDS)
+            try:
+                await door.send_written()
+            except SQLAlchemyError as error:
+                logger.error("wechat_not_looked error=%s", type(error).__name__)
+
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
+        sending = asyncio.create_task(send_written())
         yield
+        sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await sending
         await door.finish()
         await http.aclose()
 

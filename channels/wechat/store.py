@@ -464,6 +464,18 @@ def due_people(session: Session, *, may_send: bool, reserve: int, now: datetime)
     return session.scalars(statement.order_by(WeChatPerson.id)).all()
 
 
+def people_written_to(session: Session, *, reserve: int, now: datetime) -> Sequence[int]:
+    """To whom something that answers no message of theirs waits to be sent the first time, and may be sent."""
+    is_open = and_(WeChatPerson.window_until > now, WeChatPerson.quota > reserve)
+    written = select(WeChatOutgoing.person_id).where(
+        WeChatOutgoing.delivered_at.is_(None),
+        WeChatOutgoing.attempts == 0,
+        # An answer waits for its own process first.
+        WeChatOutgoing.next_at == WeChatOutgoing.created_at,
+    )
+    return session.scalars(select(WeChatPerson.id).where(is_open, WeChatPerson.id.in_(written))).all()
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """Who a conversation is with; `is_open`: a message may be sent, and is counted."""

@@ -22,7 +22,9 @@ def text_of(messages: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _one(message: Mapping[str, Any]) -> str:
-    lines = [inert(_BOLD.sub(r"\1", message["text"]))]
+    # Whoever reads it must know when it is a person who speaks.
+    author = say("handover.staff") if "author" in message else ""
+    lines = [author + inert(_BOLD.sub(r"\1", message["text"]))]
     if buttons := message.get("buttons", ()):
         lines.append(say("wechat.choices", choices="".join(_choice(button) for button in buttons)))
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const live = document.querySelector('[hx-trigger*="tickets from:body"]');
+  const live = document.querySelector('[hx-trigger*="from:body"]');
   if (!live || !window.EventSource) return;
 
   let stream = null;
@@ -13,6 +13,10 @@
       const mine = location.pathname.match(/^\/tickets\/([^/]+)$/);
       if (!mine || numbers.includes(decodeURIComponent(mine[1]))) htmx.trigger(document.body, "tickets");
     });
+    stream.addEventListener("conversations", (event) => {
+      const mine = location.pathname.match(/^\/conversations\/(\d+)$/);
+      if (!mine || JSON.parse(event.data).includes(Number(mine[1]))) htmx.trigger(document.body, "conversations");
+    });
   };
   // A page that nobody looks at holds no connection: browsers allow few to one site.
   const follow = () => {
@@ -22,6 +26,7 @@
     } else if (!document.hidden && !stream) {
       open();
       htmx.trigger(document.body, "tickets");
+      htmx.trigger(document.body, "conversations");
     }
   };
   open();

@@ -381,7 +381,7 @@ def test_the_schedule_does_every_job(services: ClockedServices) -> None:
     assert set(tasks) == set(SCHEDULE) == set(jobs.JOBS)
     night = datetime(2026, 11, 24, 19, 10, tzinfo=UTC)
     due = {task.name for task in queue.read_periodic(night.replace(tzinfo=None))}
-    assert due == {"deliver", "tick", "index", "wechat", "recompute"}
+    assert due == {"deliver", "tick", "index", "wechat", "handover", "recompute"}
     for task in queue.read_periodic(night.replace(tzinfo=None)):
         queue.execute(task)
     with services.sessions() as session:

@@ -13,13 +13,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from channels.errors import ChannelError
+from channels.handover import store as handovers
 from channels.store import ChatMessage, receive, record_replies
 from channels.texts import say
 from channels.wechat import client, store
 from channels.wechat.codec import Crypt, build_xml, sign
 from channels.wechat.simulator import Fault
 from channels.wechat.store import WeChatInbox, WeChatOutgoing, WeChatPerson
-from petitions import Draft, Petition, file_petition
+from petitions import Actor, Draft, Petition, file_petition
 from tests.conftest import free_ports
 from tests.integration.cases import route
 from tests.integration.wechat import KEY, MESSAGES, QUICK, product, world
@@ -601,3 +602,26 @@ def test_under_faults_every_message_is_answered_once_in_order_and_every_petition
         )
 
     run(engine, scenario, seed=7)
+
+
+def test_a_person_writes_at_once_and_the_assistant_is_silent(engine):
+    async def scenario(one):
+        one.rasa.replies["转人工"] = [{"kind": "handoff", "text": "人工服务请拨 12345"}]
+        assert "12345" in await one.ask(A, "转人工")
+        actor, box = Actor("张三", "operator"), store.Box(one.services.secret)
+        with one.services.sessions() as session:
+            (handover_id,) = handovers.open_ids(session)
+            session.rollback()
+            assert handovers.take(session, box, handover_id, actor, now=one.services.clock())
+            session.commit()
+        assert (await one.until_seen(A, 2))[-1] == say("handover.taken")
+        heard = len(one.rasa.received)
+        assert await one.simulator.write(A, "楼上漏水") is None
+        assert len(one.rasa.received) == heard
+        with one.services.sessions() as session:
+            assert handovers.write(session, box, handover_id, actor, "哪一栋？", key="k", now=one.services.clock())
+            session.commit()
+        assert (await one.until_seen(A, 3))[-1] == "工作人员：哪一栋？"
+        assert one.simulator.residents[A].shown[-1].how == "message"
+
+    run(engine, scenario)

@@ -35,13 +35,14 @@ QUERIES = {"select", "insert", "update", "delete", "union"}
 IS_ALIVE = "SELECT 1"
 
 FILES = [path.relative_to(ROOT) for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
-# Where the queries of the transcript, of WeChat, of the accounts and of who works on what live.
+# Where the queries of the transcript, of WeChat, of hand-overs, of the accounts and of who works on what live.
 WITH_SQL = {Path("channels/store.py"), Path("channels/turns.py"), Path("channels/wechat/store.py")}
 WITH_SQL |= {Path("channels/wechat/login.py")}
 WITH_SQL |= {Path("channels/wechat/media.py")}
 WITH_SQL |= {Path("desk/accounts.py"), Path("desk/sessions.py"), Path("desk/presence.py")}
 WITH_SQL |= {Path("desk/queue.py"), Path("desk/live.py"), Path("desk/views.py"), Path("desk/audit.py")}
 WITH_SQL |= {Path("desk/drafts.py"), Path("desk/choices.py")}
+WITH_SQL |= {Path("channels/handover/store.py"), Path("channels/handover/board.py")}
 DOORS = ("actions", "channels", "desk", "web")
 WITHOUT_SQL = [path for path in FILES if path.parts[0] in DOORS and path not in WITH_SQL]
 

@@ -12,6 +12,7 @@ import numpy as np
 from sqlalchemy.orm import sessionmaker
 
 from channels import turns
+from channels.handover import board
 from channels.store import AssistantShare
 from desk.accounts import Role, add_staff, find_staff, set_password
 from desk.sessions import open_session
@@ -148,6 +149,7 @@ class FakeDesk:
     knowledge: Any = field(default_factory=FakeKnowledge)
     route: Route = ROUTE
     turns: Any = turns
+    conversations: Any = board
     rows: list[Any] = field(default_factory=list)
     problems: list[Any] = field(default_factory=list)
 
