@@ -17,12 +17,10 @@ from channels.handover.store import message
 from channels.services import Sessions
 from channels.texts import say
 from channels.wechat.store import Box
-from petitions import SYSTEM, Actor, Draft, Filed, Keyring, Route, correct, file_petition
+from petitions import SYSTEM, Actor, Draft, Filed, Keyring, Route, channel_of, correct, file_petition
 from petitions.numbers import query_code, shown_code
 
 logger = logging.getLogger(__name__)
-
-CHANNEL = "chat"
 
 
 class Accusing(Protocol):
@@ -145,10 +143,11 @@ def file(services: Services, handover_id: int, actor: Actor, note: str = "") -> 
             route,
             form_key=form_key(row.id),
             conversation=row.conversation,
-            channel=CHANNEL,
+            channel=channel_of(row.conversation),
             secret=services.secret,
             keyring=services.keyring,
             now=now,
+            photos_of=row.conversation,
         )
         row.promised_at = promised
         store.tell(session, Box(services.secret), row, _ticket_message(row, filed, actor, now), now=now)
@@ -161,7 +160,7 @@ def file(services: Services, handover_id: int, actor: Actor, note: str = "") -> 
 def with_code(payload: dict[str, Any], secret: bytes) -> dict[str, Any]:
     """A stored ticket message of ours with its query code, which the transcript does not keep, for its resident."""
     handover_id = payload.get("handover")
-    if payload["kind"] != "ticket" or handover_id is None:
+    if payload.get("kind") != "ticket" or handover_id is None:
         return payload
     code = shown_code(query_code(secret, form_key(handover_id)))
     return payload | {"text": payload["text"].replace(say("notices.code_shown"), say("handover.code", code=code))}

@@ -23,7 +23,7 @@ def text_of(messages: Sequence[Mapping[str, Any]]) -> str:
 
 def _one(message: Mapping[str, Any]) -> str:
     # Whoever reads it must know when it is a person who speaks.
-    author = say("handover.staff") if "author" in message else ""
+    author = say("page.staff") if "author" in message else ""
     lines = [author + inert(_BOLD.sub(r"\1", message["text"]))]
     if buttons := message.get("buttons", ()):
         lines.append(say("wechat.choices", choices="".join(_choice(button) for button in buttons)))
