@@ -65,6 +65,7 @@ class Pages:
             "state_label": staff_label,
             "vendor": vendor_address,
             "holds_demo": services.holds_demo,
+            "all_off": services.switches.all_off,
             "period_words": period_words,
             "list_address": list_address,
         }

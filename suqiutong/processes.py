@@ -27,6 +27,7 @@ def start_logging(settings: Settings) -> None:
 
 def prepare(services: Services) -> None:
     """Load now what the first message would wait for."""
+    services.switches.all_off()
     if services.knowledge:
         services.knowledge.answer(WARM_UP)
     services.triage(WARM_UP)
