@@ -52,11 +52,12 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(rasa.keep_ready())
+        running = [asyncio.create_task(rasa.keep_ready()), asyncio.create_task(chat.late.keep_answering())]
         yield
-        warming.cancel()
-        with suppress(asyncio.CancelledError):
-            await warming
+        for task in running:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await chat.finish()
         await http.aclose()
 

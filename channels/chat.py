@@ -12,10 +12,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from channels import store
 from channels.errors import ChannelError
+from channels.fallback import help_words, off_notice
+from channels.late import LateAnswers
 from channels.locks import ConversationLocks
 from channels.metrics import Metrics
 from channels.rasa import RasaClient, RasaError, Said, command
@@ -23,15 +26,17 @@ from channels.sanitise import strip_hidden
 from channels.services import Danger, Services
 from channels.texts import load_texts, say
 from channels.tokens import Tokens
-from channels.turns import note_understood
 from knowledge import refusal
 from knowledge.lock import unproved_in
+from storage.switches import CHAT
+from web.errors import WebError
 from web.limits import RateLimit
 from web.requests import address_of, read_body
 
 logger = logging.getLogger(__name__)
 
 TEXT_LIMIT = 2_000
+UNDERSTANDING_DOWN = "understanding_down"
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,64}")
 # Long enough to repeat a request whose reply was lost, or to read the page after it was posted without JavaScript.
 FRESH_SECONDS = 600
@@ -138,6 +143,7 @@ class Chat:
         self._rasa = rasa
         self._metrics = metrics
         self._locks = ConversationLocks()
+        self.late = LateAnswers(services, rasa, self._locks, self._answer_late)
         self._tasks: set[asyncio.Task[None]] = set()
         self.session_limit = RateLimit(settings.messages_per_minute)
         self.address_limit = RateLimit(settings.address_messages_per_minute)
@@ -145,7 +151,13 @@ class Chat:
         self.fresh = FreshReplies()
 
     async def reply(
-        self, conversation: str, text: str, *, address: str, message_id: str | None = None
+        self,
+        conversation: str,
+        text: str,
+        *,
+        address: str,
+        message_id: str | None = None,
+        has_inbox: bool = False,
     ) -> list[dict[str, Any]]:
         """The messages that answer a checked text.
 
@@ -154,9 +166,11 @@ class Chat:
             text: From `check_text`.
             address: Network address of the sender, for the rate limit.
             message_id: The client's own id of the message, for repeats.
+            has_inbox: The channel keeps its messages until they are answered and has a switch of its own, so that
+                neither is looked after here.
 
         Raises:
-            ChannelError: too fast, or understanding is down; never when the text reports a danger.
+            ChannelError: too fast, or it cannot be answered or stored now; never when the text reports a danger.
         """
         # Nothing is awaited from here to the place in the queue, so messages keep their order of arrival.
         danger = self._services.find_danger(text)
@@ -169,7 +183,7 @@ class Chat:
             return self._counted([danger_message(danger)])
         answered: asyncio.Future[list[dict[str, Any]]] = asyncio.get_running_loop().create_future()
         # A task of its own: a caller who hangs up neither loses the reply nor lets the next message overtake.
-        task = asyncio.create_task(self._exchange(conversation, text, message_id, danger, answered))
+        task = asyncio.create_task(self._exchange(conversation, text, message_id, danger, answered, has_inbox))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if danger is None:
@@ -179,6 +193,12 @@ class Chat:
         except Exception as error:  # noqa: BLE001 - nothing holds safety advice back
             logger.error("danger_not_stored conversation=%s error=%s", conversation, type(error).__name__)
         return self._counted([danger_message(danger)])
+
+    def refusal(self, conversation: str, error: WebError) -> JSONResponse:
+        """The error of the contract for a message that waits now, with the session in which it will be answered."""
+        self._metrics.refusals.labels(error.code).inc()
+        body = error.to_json() | {"session": self.tokens.sign(conversation)}
+        return JSONResponse(body, error.status, error.headers)
 
     async def finish(self) -> None:
         """Wait for the messages under way."""
@@ -196,22 +216,56 @@ class Chat:
         message_id: str | None,
         danger: Danger | None,
         answered: asyncio.Future[list[dict[str, Any]]],
+        has_inbox: bool,
     ) -> None:
         async with self._locks.hold(conversation):
             try:
-                received = await run_in_threadpool(self._receive, conversation, text, message_id)
+                received, said = await run_in_threadpool(
+                    self._receive, conversation, text, message_id, danger, has_inbox
+                )
                 messages = self.fresh.get(conversation, received.number) or list(received.replies)
                 if not messages:
-                    said = await self._answer(conversation, text, danger)
+                    said = said or await self._say(conversation, text, received.number, has_inbox)
                     messages = said.messages
                     self.fresh.put(conversation, received.number, messages)
-                    await run_in_threadpool(self._record, conversation, received.number, said)
+                    await self._record(conversation, received.number, said, has_inbox)
                 _settle(answered, messages)
+            except SQLAlchemyError as error:
+                logger.error("not_stored conversation=%s error=%s", conversation, type(error).__name__)
+                # The form could not store it either.
+                words = help_words(self._services, has_form=False)
+                _settle(answered, error if has_inbox else ChannelError("not_stored", help=words))
+                return
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller who waits must hear of it
                 _settle(answered, error)
                 return
             if danger is not None and not received.replies:
                 await self._forward(conversation, text, danger)
+
+    async def _say(self, conversation: str, text: str, number: int, has_inbox: bool) -> Said:
+        """What is said to a message, after those before it that wait."""
+        if has_inbox:
+            return await self._answer(conversation, text, None)
+        try:
+            stuck = await self.late.answer_earlier(conversation, number)
+            said = await self._answer(conversation, text, None)
+        except ChannelError:
+            await self.late.postpone(conversation, number)
+            raise
+        await self.late.give_up(stuck)
+        return said
+
+    async def _record(self, conversation: str, number: int, said: Said, has_inbox: bool) -> None:
+        """Store what is said; what cannot be stored now is given all the same, and stored later."""
+        try:
+            await run_in_threadpool(self.late.record, conversation, number, said, has_inbox=has_inbox)
+        except SQLAlchemyError as error:
+            logger.error("reply_not_stored conversation=%s error=%s", conversation, type(error).__name__)
+            if has_inbox:
+                raise
+
+    async def _answer_late(self, conversation: str, text: str) -> Said:
+        return await self._answer(conversation, text, self._services.find_danger(text))
 
     async def _answer(self, conversation: str, text: str, danger: Danger | None) -> Said:
         if danger is not None:
@@ -220,8 +274,8 @@ class Chat:
             said = await self._rasa.say(conversation, text)
         except RasaError as error:
             logger.warning("understanding_down conversation=%s reason=%s", conversation, error.reason)
-            form = self._services.settings.public_url + "/petition"
-            raise ChannelError("understanding_down", form=form) from error
+            words = await run_in_threadpool(help_words, self._services)
+            raise ChannelError(UNDERSTANDING_DOWN, help=words) from error
         return Said([self._locked(message, text) for message in said.messages], said.understood)
 
     def _locked(self, message: dict[str, Any], text: str) -> dict[str, Any]:
@@ -241,17 +295,24 @@ class Chat:
         except RasaError as error:
             logger.warning("danger_not_forwarded conversation=%s reason=%s", conversation, error.reason)
 
-    def _receive(self, conversation: str, text: str, message_id: str | None) -> store.Received:
+    def _receive(
+        self, conversation: str, text: str, message_id: str | None, danger: Danger | None, has_inbox: bool
+    ) -> tuple[store.Received, Said | None]:
+        """Store a message; with what is said to it where understanding is not asked."""
         with self._services.sessions() as session:
             received = store.receive(session, conversation, text, message_id, now=self._services.clock())
+            said = None
+            if not has_inbox and not received.replies:
+                said = self.late.keep(session, conversation, received, text)
+            elif not has_inbox:
+                kept = self.late.seen_replies(session, conversation).get(received.number)
+                received = store.Received(received.number, tuple(kept or received.replies))
             session.commit()
-            return received
-
-    def _record(self, conversation: str, answers: int, said: Said) -> None:
-        with self._services.sessions() as session:
-            store.record_replies(session, conversation, answers, said.messages, now=self._services.clock())
-            note_understood(session, conversation, answers, said)
-            session.commit()
+        if danger is not None:
+            said = Said([danger_message(danger)])
+        elif not has_inbox and (off := self._services.switches.off(CHAT)):
+            said = said or Said([off_notice(self._services, off)])
+        return received, said
 
 
 def _settle(answered: asyncio.Future[list[dict[str, Any]]], outcome: list[dict[str, Any]] | Exception) -> None:
@@ -277,7 +338,12 @@ def chat_router(chat: Chat) -> APIRouter:
         message_id = optional_string(body, "message_id", MESSAGE_ID)
         text = text_of(body)
         conversation = chat.tokens.read(session) or chat.tokens.new()
-        messages = await chat.reply(conversation, text, address=address_of(request), message_id=message_id)
+        try:
+            messages = await chat.reply(conversation, text, address=address_of(request), message_id=message_id)
+        except ChannelError as error:
+            if error.code != UNDERSTANDING_DOWN:
+                raise
+            return chat.refusal(conversation, error)
         return JSONResponse({"session": chat.tokens.sign(conversation), "messages": messages})
 
     return router

@@ -12,12 +12,14 @@ from starlette.datastructures import FormData
 
 from channels import filing
 from channels.chat import TEXT_LIMIT, Chat, danger_message
+from channels.fallback import off_words
 from channels.render import Pages
 from channels.sanitise import strip_hidden
 from channels.services import Services
 from channels.texts import say
 from channels.tokens import Tokens
 from language.personal import dialled, is_phone
+from storage.switches import FORM
 from web.errors import WebError
 from web.requests import address_of, field, read_form
 
@@ -68,6 +70,12 @@ class Entry:
         return replace(self, phone=dialled(self.phone))
 
 
+def danger_in(services: Services, entry: Entry) -> dict[str, Any] | None:
+    """The card for a danger that the entry reports."""
+    danger = services.find_danger(entry.matter)
+    return danger_message(danger) if danger else None
+
+
 def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
     """The form's pages."""
     router = APIRouter()
@@ -83,14 +91,19 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
         return pages.response(request, "petition.html", context, status=422 if problems else 200)
 
     def route_and_danger(entry: Entry) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        danger = services.find_danger(entry.matter)
-        card = danger_message(danger) if danger else None
-        return filing.route_of(services, asdict(entry.settled())), card
+        return filing.route_of(services, asdict(entry.settled())), danger_in(services, entry)
+
+    async def off_page(request: Request, entry: Entry) -> Response | None:
+        off = await run_in_threadpool(services.switches.off, FORM)
+        if off is None:
+            return None
+        context = {"off": off_words(off), "typed": entry.matter, "danger": danger_in(services, entry)}
+        return pages.response(request, "off.html", context, status=503)
 
     @router.get("/petition")
     async def get_form(request: Request) -> Response:
         """An empty form."""
-        return show_form(request, Entry(), {})
+        return await off_page(request, Entry()) or show_form(request, Entry(), {})
 
     @router.post("/petition")
     async def post_form(request: Request) -> Response:
@@ -98,6 +111,8 @@ def form_router(services: Services, chat: Chat, pages: Pages) -> APIRouter:
         form = await read_form(request)
         limit_pace(request)
         entry = Entry.read(form)
+        if shown := await off_page(request, entry):
+            return shown
         step = field(form, "step")
         if step == "change":
             return show_form(request, entry, {})

@@ -10,10 +10,11 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from channels import store
-from channels.chat import MESSAGE_ID, TEXT_LIMIT, Chat, check_text
+from channels.chat import MESSAGE_ID, TEXT_LIMIT, UNDERSTANDING_DOWN, Chat, check_text
 from channels.rasa import RasaClient
 from channels.render import LARGE_COOKIE, Pages
 from channels.services import Services
+from channels.waiting import waiting_numbers
 from web.errors import WebError
 from web.requests import address_of, check_origin, field, read_form, set_cookie
 
@@ -29,6 +30,7 @@ class Turn:
     replies: list[dict[str, Any]]
     message_id: str | None = None
     rating: str | None = None
+    is_waiting: bool = False
 
 
 def turns_of(services: Services, chat: Chat, conversation: str | None) -> list[Turn]:
@@ -37,14 +39,16 @@ def turns_of(services: Services, chat: Chat, conversation: str | None) -> list[T
         return []
     with services.sessions() as session:
         rows = store.transcript(session, conversation)
+        late = chat.late.seen_replies(session, conversation)
+        waits = waiting_numbers(session, conversation)
     turns: dict[int, Turn] = {}
     for row in rows:
         if row.kind == store.RESIDENT:
-            turns[row.number] = Turn(row.payload["text"], [], row.message_id, row.rating)
+            turns[row.number] = Turn(row.payload["text"], [], row.message_id, row.rating, row.number in waits)
         elif row.answers in turns:
             turns[row.answers].replies.append(row.payload)
     for number, turn in turns.items():
-        turn.replies[:] = chat.fresh.get(conversation, number) or turn.replies
+        turn.replies[:] = chat.fresh.get(conversation, number) or late.get(number) or turn.replies
     return list(turns.values())
 
 
@@ -57,9 +61,13 @@ def page_router(services: Services, chat: Chat, rasa: RasaClient, pages: Pages) 
         return chat.tokens.read(request.cookies.get(COOKIE))
 
     async def show(
-        request: Request, *, typed: str = "", message_id: str = "", error: WebError | None = None
+        request: Request,
+        conversation: str | None,
+        *,
+        typed: str = "",
+        message_id: str = "",
+        error: WebError | None = None,
     ) -> Response:
-        conversation = conversation_of(request)
         context = {
             "turns": await run_in_threadpool(turns_of, services, chat, conversation),
             "typed": typed,
@@ -72,30 +80,41 @@ def page_router(services: Services, chat: Chat, rasa: RasaClient, pages: Pages) 
             return pages.response(request, "chat.html", context)
         return pages.response(request, "chat.html", context, status=error.status, headers=error.headers)
 
+    async def refuse_kept(
+        request: Request, conversation: str, typed: str, message_id: str, error: WebError, *, is_script: bool
+    ) -> Response:
+        if is_script:
+            return chat.refusal(conversation, error)
+        return await show(request, conversation, typed=typed, message_id=message_id, error=error)
+
     @router.get("/")
     async def get_page(request: Request) -> Response:
         """The conversation so far."""
-        return await show(request)
+        return await show(request, conversation_of(request))
 
     @router.post("/")
     async def post_page(request: Request) -> Response:
         """Say something: a script gets the new replies as HTML, a plain form gets the page again."""
         is_script = request.headers.get("Accept") == "application/json"
         typed, message_id = "", ""
+        conversation = conversation_of(request) or chat.tokens.new()
         try:
             form = await read_form(request)
             typed = field(form, "choice") or field(form, "text")
             given_id = field(form, "message_id")
             message_id = given_id if MESSAGE_ID.fullmatch(given_id) else chat.tokens.new()
-            conversation = conversation_of(request) or chat.tokens.new()
             replies = await chat.reply(
                 conversation, check_text(typed), address=address_of(request), message_id=message_id
             )
         except WebError as error:
+            if error.code == UNDERSTANDING_DOWN:
+                # The message waits in this conversation, which may have begun with it.
+                response = await refuse_kept(request, conversation, typed, message_id, error, is_script=is_script)
+                set_cookie(response, request, COOKIE, chat.tokens.sign(conversation), hours=hours)
+                return response
             if is_script or error.code == "foreign_origin":
                 raise
-            return await show(request, typed=typed, message_id=message_id, error=error)
-        response: Response
+            return await show(request, conversation, typed=typed, message_id=message_id, error=error)
         if is_script:
             context = {"replies": replies, "is_last": True, "message_id": message_id}
             response = JSONResponse({"html": pages.fragment("replies.html", context)})

@@ -13,6 +13,7 @@ from sqlalchemy import JSON, String, UniqueConstraint, case, delete, func, selec
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels.texts import say
+from channels.waiting import ChatWaiting
 from petitions import parse_reference
 from storage import Base, UtcDateTime, begin_writing
 
@@ -170,11 +171,20 @@ def record_replies(
     )
 
 
+def names_ticket(session: Session, conversation: str, number: str) -> bool:
+    """Whether a conversation has told the number of a ticket when it was filed."""
+    filed = session.scalars(
+        select(ChatMessage.payload).where(ChatMessage.conversation == conversation, ChatMessage.kind == "ticket")
+    )
+    return any(payload["ticket"]["number"] == number for payload in filed if "ticket" in payload)
+
+
 def forget(session: Session, conversations: Sequence[str]) -> None:
     """Delete the transcripts of these conversations, and what was said about them."""
     begin_writing(session)
     mine = ChatMessage.conversation.in_(conversations)
     session.execute(delete(TurnLabel).where(TurnLabel.message_id.in_(select(ChatMessage.id).where(mine))))
+    session.execute(delete(ChatWaiting).where(ChatWaiting.conversation.in_(conversations)))
     session.execute(delete(ChatMessage).where(mine))
 
 

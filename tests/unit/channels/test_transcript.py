@@ -91,7 +91,7 @@ def test_a_signed_value_that_is_no_string_is_nothing():
 
 
 def test_every_error_has_a_sentence_and_a_status():
-    fields = {"limit": 2000, "form": "/petition"}
+    fields = {"limit": 2000, "help": "请拨打 12345。"}
     errors = [ChannelError(code, **fields) for code in ChannelError.codes()]
     assert len(errors) > 10
     assert all(error.sentence and 400 <= error.status < 600 for error in errors)
