@@ -52,12 +52,14 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        running = [asyncio.create_task(rasa.keep_ready()), asyncio.create_task(chat.late.keep_answering())]
+        warming = asyncio.create_task(rasa.keep_ready())
+        answering = asyncio.create_task(chat.late.keep_answering())
         yield
-        for task in running:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        warming.cancel()
+        with suppress(asyncio.CancelledError):
+            await warming
+        chat.late.stop()
+        await answering
         await chat.finish()
         await http.aclose()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -55,6 +56,7 @@ class LateAnswers:
         self._unstored: dict[tuple[str, int], Said] = {}
         # Messages of a process that has ended may wait.
         self._may_wait = True
+        self._is_stopped = asyncio.Event()
 
     def keep(self, session: Session, conversation: str, received: store.Received, text: str) -> Said | None:
         """Have a message wait while it is answered.
@@ -143,14 +145,19 @@ class LateAnswers:
             logger.error("not_postponed conversation=%s error=%s", conversation, type(error).__name__)
 
     async def keep_answering(self) -> None:
-        """Answer what waits whenever understanding works; runs until cancelled."""
-        while True:
+        """Answer what waits whenever understanding works; runs until stopped."""
+        while not self._is_stopped.is_set():
             if self._may_wait and self._rasa.why_not_ready is None:
                 try:
                     await self.answer_due()
                 except SQLAlchemyError as error:
                     logger.error("waiting_not_answered error=%s", type(error).__name__)
-            await asyncio.sleep(EVERY_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_stopped.wait(), EVERY_SECONDS)
+
+    def stop(self) -> None:
+        """End it after the conversation under way: a thread that writes cannot be cancelled."""
+        self._is_stopped.set()
 
     async def answer_due(self) -> None:
         """Answer what is due, unless the chat is switched off."""
@@ -160,6 +167,8 @@ class LateAnswers:
         conversations, has_any = await run_in_threadpool(self._due)
         try:
             for conversation in conversations:
+                if self._is_stopped.is_set():
+                    break
                 async with self._locks.hold(conversation):
                     if await run_in_threadpool(self._claim, conversation):
                         await self.answer_earlier(conversation)
