@@ -8,6 +8,7 @@ import logging
 import re
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -26,6 +27,7 @@ from channels.sanitise import strip_hidden
 from channels.services import Danger, Services
 from channels.texts import load_texts, say
 from channels.tokens import Tokens
+from channels.waiting import waiting_numbers
 from knowledge import refusal
 from knowledge.lock import unproved_in
 from storage.switches import CHAT
@@ -220,12 +222,12 @@ class Chat:
     ) -> None:
         async with self._locks.hold(conversation):
             try:
-                received, said = await run_in_threadpool(
+                received, said, has_earlier = await run_in_threadpool(
                     self._receive, conversation, text, message_id, danger, has_inbox
                 )
                 messages = self.fresh.get(conversation, received.number) or list(received.replies)
                 if not messages:
-                    said = said or await self._say(conversation, text, received.number, has_inbox)
+                    said = said or await self._say(conversation, text, received.number, has_inbox, has_earlier)
                     messages = said.messages
                     self.fresh.put(conversation, received.number, messages)
                     await self._record(conversation, received.number, said, has_inbox)
@@ -242,12 +244,12 @@ class Chat:
             if danger is not None and not received.replies:
                 await self._forward(conversation, text, danger)
 
-    async def _say(self, conversation: str, text: str, number: int, has_inbox: bool) -> Said:
+    async def _say(self, conversation: str, text: str, number: int, has_inbox: bool, has_earlier: bool) -> Said:
         """What is said to a message, after those before it that wait."""
         if has_inbox:
             return await self._answer(conversation, text, None)
         try:
-            stuck = await self.late.answer_earlier(conversation, number)
+            stuck = await self.late.answer_earlier(conversation, number) if has_earlier else []
             said = await self._answer(conversation, text, None)
         except ChannelError:
             await self.late.postpone(conversation, number)
@@ -297,22 +299,27 @@ class Chat:
 
     def _receive(
         self, conversation: str, text: str, message_id: str | None, danger: Danger | None, has_inbox: bool
-    ) -> tuple[store.Received, Said | None]:
-        """Store a message; with what is said to it where understanding is not asked."""
+    ) -> tuple[store.Received, Said | None, bool]:
+        """Store a message.
+
+        Returns:
+            It; what is said to it where understanding is not asked; whether others wait before it.
+        """
         with self._services.sessions() as session:
             received = store.receive(session, conversation, text, message_id, now=self._services.clock())
-            said = None
+            said, has_earlier = self.late.unstored(conversation, received.number), False
             if not has_inbox and not received.replies:
                 said = self.late.keep(session, conversation, received, text)
+                has_earlier = min(waiting_numbers(session, conversation), default=received.number) < received.number
             elif not has_inbox:
                 kept = self.late.seen_replies(session, conversation).get(received.number)
-                received = store.Received(received.number, tuple(kept or received.replies))
+                received = replace(received, replies=tuple(kept or received.replies))
             session.commit()
         if danger is not None:
             said = Said([danger_message(danger)])
         elif not has_inbox and (off := self._services.switches.off(CHAT)):
             said = said or Said([off_notice(self._services, off)])
-        return received, said
+        return received, said, has_earlier
 
 
 def _settle(answered: asyncio.Future[list[dict[str, Any]]], outcome: list[dict[str, Any]] | Exception) -> None:

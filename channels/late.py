@@ -64,11 +64,18 @@ class LateAnswers:
         Returns:
             What was said to it already, when it is said again and an earlier attempt got further than was heard.
         """
-        if said := self._unstored.get((conversation, received.number)):
+        if said := self.unstored(conversation, received.number):
             return said
         now = self._services.clock()
-        earlier = waiting.keep(session, self._seal, conversation, received.number, text, now=now)
+        if not received.is_repeat:
+            waiting.keep(session, self._seal, conversation, received.number, text, now=now)
+            return None
+        earlier = waiting.keep_again(session, self._seal, conversation, received.number, text, now=now)
         return self._filed(session, earlier) if earlier else None
+
+    def unstored(self, conversation: str, number: int) -> Said | None:
+        """What was said to a message but could not be stored."""
+        return self._unstored.get((conversation, number))
 
     def seen_replies(self, session: Session, conversation: str) -> dict[int, list[dict[str, Any]]]:
         """Late replies with their query codes, by the message they answer."""
@@ -151,6 +158,7 @@ class LateAnswers:
                 try:
                     await self.answer_due()
                 except SQLAlchemyError as error:
+                    self._may_wait = True
                     logger.error("waiting_not_answered error=%s", type(error).__name__)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_stopped.wait(), EVERY_SECONDS)
@@ -177,7 +185,7 @@ class LateAnswers:
         self._may_wait |= has_any
 
     async def _said(self, one: Waiting) -> Said:
-        if said := self._unstored.get((one.conversation, one.number)):
+        if said := self.unstored(one.conversation, one.number):
             return said
         if self._services.clock() - one.since > self._limit:
             logger.warning("answer_too_late conversation=%s number=%d", one.conversation, one.number)

@@ -72,6 +72,7 @@ class Received:
 
     number: int
     replies: tuple[dict[str, Any], ...]
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def receive(session: Session, conversation: str, text: str, message_id: str | No
                 .where(ChatMessage.conversation == conversation, ChatMessage.answers == earlier.number)
                 .order_by(ChatMessage.number)
             )
-            return Received(earlier.number, tuple(reply.payload for reply in replies))
+            return Received(earlier.number, tuple(reply.payload for reply in replies), is_repeat=True)
     number = _next_number(session, conversation)
     session.add(
         ChatMessage(

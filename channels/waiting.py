@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.fernet import Fernet
-from sqlalchemy import CursorResult, String, Text, UniqueConstraint, delete, func, select, update
+from sqlalchemy import CursorResult, String, Text, UniqueConstraint, delete, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from storage import Base, UtcDateTime, begin_writing
@@ -72,18 +72,27 @@ class Seal:
         return self._fernet.decrypt(sealed).decode()
 
 
-def keep(session: Session, seal: Seal, conversation: str, number: int, text: str, *, now: datetime) -> Waiting | None:
-    """Have a message wait that is about to be answered.
+def keep(session: Session, seal: Seal, conversation: str, number: int, text: str, *, now: datetime) -> None:
+    """Have a new message wait that is about to be answered."""
+    begin_writing(session)
+    values = {"conversation": conversation, "number": number, "text": seal.close(text), "since": now}
+    session.execute(insert(ChatWaiting).values(**values, attempts=0, next_at=now + LEASE))
+
+
+def keep_again(
+    session: Session, seal: Seal, conversation: str, number: int, text: str, *, now: datetime
+) -> Waiting | None:
+    """Have a message wait that is said again under the same id: it counts as said now.
 
     Returns:
-        How it waited before, when it is said again under the same id: it counts as said now.
+        How it waited before; None when it did not.
     """
     begin_writing(session)
     row = _row(session, conversation, number)
-    before = _waiting(seal, row) if row else None
-    if row is None:
-        row = ChatWaiting(conversation=conversation, number=number, attempts=0, replies=None, answered_at=None)
-        session.add(row)
+    if row is None or row.text is None:
+        keep(session, seal, conversation, number, text, now=now)
+        return None
+    before = _waiting(seal, row)
     row.text, row.since, row.next_at = seal.close(text), now, now + LEASE
     return before
 
@@ -154,15 +163,13 @@ def finish(
         False when another has answered it.
     """
     begin_writing(session)
-    row = _row(session, conversation, number)
-    if row is None or row.answered_at is not None:
-        return False
+    mine = (ChatWaiting.conversation == conversation, ChatWaiting.number == number, ChatWaiting.answered_at.is_(None))
     if kept:
-        row.text, row.answered_at = None, now
-        row.replies = seal.close(json.dumps(list(kept), ensure_ascii=False))
+        replies = seal.close(json.dumps(list(kept), ensure_ascii=False))
+        done = session.execute(update(ChatWaiting).where(*mine).values(text=None, answered_at=now, replies=replies))
     else:
-        session.delete(row)
-    return True
+        done = session.execute(delete(ChatWaiting).where(*mine))
+    return isinstance(done, CursorResult) and done.rowcount > 0
 
 
 def kept_replies(session: Session, seal: Seal, conversation: str) -> dict[int, list[dict[str, Any]]]:

@@ -36,7 +36,7 @@ def test_the_same_id_finds_the_stored_reply(session):
     first = store.receive(session, "a", "一", "id-1", now=NOW)
     store.record_replies(session, "a", first.number, [{"kind": "notice", "text": "好"}], now=NOW)
     again = store.receive(session, "a", "一", "id-1", now=NOW)
-    assert again == store.Received(1, ({"kind": "notice", "text": "好"},))
+    assert again == store.Received(1, ({"kind": "notice", "text": "好"},), is_repeat=True)
     assert store.receive(session, "b", "一", "id-1", now=NOW).replies == ()
     assert len(store.transcript(session, "a")) == 2
 
