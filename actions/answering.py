@@ -10,7 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.base import Event, ServiceAction, intent_of, say, say_outside, text_of, texts
 from actions.danger import say_crisis
-from knowledge import Context
+from knowledge import Context, paused
 from petitions import matter_beside
 
 
@@ -25,10 +25,8 @@ class Answer(ServiceAction):
         if intent_of(tracker)[0] == "ask_source" and kept:
             _say_source(dispatcher, kept.get("citation"))
             return []
-        if self.services.knowledge is None:
-            raise RuntimeError("there is no knowledge base")
-        text = text_of(tracker)
-        reply = self.services.knowledge.answer(text, Context.from_json(kept.get("context")))
+        text, knowledge = text_of(tracker), self.services.knowledge
+        reply = knowledge.answer(text, Context.from_json(kept.get("context"))) if knowledge else paused()
         if reply.kind != "answer":
             if tracker.get_slot("in_crisis"):
                 say_crisis(dispatcher, self.services)
@@ -37,7 +35,8 @@ class Answer(ServiceAction):
             if location.status == "outside":
                 say_outside(dispatcher, self.services, location)
                 return []
-            self.services.note_unanswered(text, reply.kind)
+            if not reply.is_paused:
+                self.services.note_unanswered(text, reply.kind)
         # The channel keeps the chance for reviewers and shows it to nobody else.
         dispatcher.utter_message(json_message=reply.to_json() | {"chance": reply.chance})
         beside = None if tracker.get_slot("petition_key") else matter_beside(text)

@@ -71,11 +71,14 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(work) for work in (rasa.keep_ready(), live.run())]
+        answering = asyncio.create_task(chat.late.keep_answering())
         yield
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        chat.late.stop()
+        await answering
         await chat.finish()
         await http.aclose()
 

@@ -8,18 +8,23 @@ import logging
 import re
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from channels import store
 from channels.errors import ChannelError
+from channels.fallback import help_words, off_notice
 from channels.handover import calling
 from channels.handover.rules import Reason
 from channels.handover.store import hear
+from channels.late import LateAnswers
 from channels.locks import ConversationLocks
 from channels.manners import Manners, is_abuse, own_manners
 from channels.metrics import Metrics
@@ -28,15 +33,18 @@ from channels.sanitise import strip_hidden
 from channels.services import Danger, Services
 from channels.texts import load_texts, say
 from channels.tokens import Tokens
-from channels.turns import note_understood
+from channels.waiting import waiting_numbers
 from knowledge import refusal
 from knowledge.lock import unproved_in
+from storage.switches import CHAT
+from web.errors import WebError
 from web.limits import RateLimit
 from web.requests import address_of, read_body
 
 logger = logging.getLogger(__name__)
 
 TEXT_LIMIT = 2_000
+UNDERSTANDING_DOWN = "understanding_down"
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,64}")
 # Long enough to repeat a request whose reply was lost, or to read the page after it was posted without JavaScript.
 FRESH_SECONDS = 600
@@ -143,6 +151,7 @@ class Chat:
         self._rasa = rasa
         self._metrics = metrics
         self._locks = ConversationLocks()
+        self.late = LateAnswers(services, rasa, self._locks, self._answer_late)
         self._tasks: set[asyncio.Task[None]] = set()
         self._down_since: datetime | None = None
         self.session_limit = RateLimit(settings.messages_per_minute)
@@ -152,7 +161,13 @@ class Chat:
         self._manners = Manners(own_manners())
 
     async def reply(
-        self, conversation: str, text: str, *, address: str, message_id: str | None = None
+        self,
+        conversation: str,
+        text: str,
+        *,
+        address: str,
+        message_id: str | None = None,
+        has_inbox: bool = False,
     ) -> list[dict[str, Any]]:
         """The messages that answer a checked text.
 
@@ -161,9 +176,11 @@ class Chat:
             text: From `check_text`.
             address: Network address of the sender, for the rate limit.
             message_id: The client's own id of the message, for repeats.
+            has_inbox: The channel keeps its messages until they are answered and has a switch of its own, so that
+                neither is looked after here.
 
         Raises:
-            ChannelError: too fast, or understanding is down; never when the text reports a danger.
+            ChannelError: too fast, or it cannot be answered or stored now; never when the text reports a danger.
         """
         # Nothing is awaited from here to the place in the queue, so messages keep their order of arrival.
         danger = self._services.find_danger(text)
@@ -180,7 +197,7 @@ class Chat:
             return self._counted([danger_message(danger)])
         answered: asyncio.Future[list[dict[str, Any]]] = asyncio.get_running_loop().create_future()
         # A task of its own: a caller who hangs up neither loses the reply nor lets the next message overtake.
-        task = asyncio.create_task(self._exchange(conversation, text, message_id, danger, answered))
+        task = asyncio.create_task(self._exchange(conversation, text, message_id, danger, answered, has_inbox))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if danger is None:
@@ -194,6 +211,12 @@ class Chat:
     def is_busy(self, conversation: str) -> bool:
         """Whether a message of this conversation is being answered."""
         return self._locks.is_held(conversation)
+
+    def refusal(self, conversation: str, error: WebError) -> JSONResponse:
+        """The error of the contract for a message that waits now, with the session in which it will be answered."""
+        self._metrics.refusals.labels(error.code).inc()
+        body = error.to_json() | {"session": self.tokens.sign(conversation)}
+        return JSONResponse(body, error.status, error.headers)
 
     async def finish(self) -> None:
         """Wait for the messages under way."""
@@ -211,14 +234,25 @@ class Chat:
         message_id: str | None,
         danger: Danger | None,
         answered: asyncio.Future[list[dict[str, Any]]],
+        has_inbox: bool,
     ) -> None:
         async with self._locks.hold(conversation):
             try:
-                received, is_held = await run_in_threadpool(self._receive, conversation, text, message_id)
+                received, said, has_earlier, is_held = await run_in_threadpool(
+                    self._receive, conversation, text, message_id, danger, has_inbox
+                )
                 messages = self.fresh.get(conversation, received.number) or list(received.replies)
                 if not messages and (danger is not None or not is_held):
-                    messages = await self._answer_or_call(conversation, received.number, text, danger)
+                    messages = await self._answer_or_call(
+                        conversation, received.number, text, said, has_inbox, has_earlier
+                    )
                 _settle(answered, messages)
+            except SQLAlchemyError as error:
+                logger.error("not_stored conversation=%s error=%s", conversation, type(error).__name__)
+                # The form could not store it either.
+                words = help_words(self._services, has_form=False)
+                _settle(answered, error if has_inbox else ChannelError("not_stored", help=words))
+                return
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller who waits must hear of it
                 _settle(answered, error)
                 return
@@ -227,20 +261,54 @@ class Chat:
                 await self._forward(conversation, text, danger)
 
     async def _answer_or_call(
-        self, conversation: str, number: int, text: str, danger: Danger | None
+        self, conversation: str, number: int, text: str, said: Said | None, has_inbox: bool, has_earlier: bool
     ) -> list[dict[str, Any]]:
         """The assistant's reply, recorded; what fails calls a person, who finds what was typed."""
-        said = Said([])
+        reason = None
         try:
-            said = await self._answer(conversation, text, danger)
-            self.fresh.put(conversation, number, said.messages)
-            return await run_in_threadpool(self._record, conversation, number, said)
+            said = said or await self._say(conversation, text, number, has_inbox, has_earlier)
+        except SQLAlchemyError:
+            raise
         except Exception as error:
             reason = await run_in_threadpool(self._reason_of, conversation, number, error)
             if reason is None:
                 raise
             logger.error("handed_over conversation=%s error=%s", conversation, type(error).__name__)
-            return await run_in_threadpool(self._record, conversation, number, said, reason)
+            said = Said([])
+        self.fresh.put(conversation, number, said.messages)
+        return await self._record(conversation, number, said, has_inbox, reason)
+
+    async def _say(self, conversation: str, text: str, number: int, has_inbox: bool, has_earlier: bool) -> Said:
+        """What is said to a message, after those before it that wait."""
+        if has_inbox:
+            return await self._answer(conversation, text, None)
+        try:
+            stuck = await self.late.answer_earlier(conversation, number) if has_earlier else []
+            said = await self._answer(conversation, text, None)
+        except ChannelError:
+            await self.late.postpone(conversation, number)
+            raise
+        await self.late.give_up(stuck)
+        return said
+
+    async def _record(
+        self, conversation: str, number: int, said: Said, has_inbox: bool, reason: Reason | None
+    ) -> list[dict[str, Any]]:
+        """Store what is said, and call a person in the same transaction where it needs one; what the resident gets.
+
+        What cannot be stored now is given all the same, and stored later.
+        """
+        record = partial(self.late.record, conversation, number, said, has_inbox=has_inbox, reason=reason)
+        try:
+            return await run_in_threadpool(record)
+        except SQLAlchemyError as error:
+            logger.error("reply_not_stored conversation=%s error=%s", conversation, type(error).__name__)
+            if has_inbox:
+                raise
+            return said.messages
+
+    async def _answer_late(self, conversation: str, text: str) -> Said:
+        return await self._answer(conversation, text, self._services.find_danger(text))
 
     async def _answer(self, conversation: str, text: str, danger: Danger | None) -> Said:
         if danger is not None:
@@ -252,8 +320,8 @@ class Chat:
         except RasaError as error:
             self._down_since = self._down_since or self._services.clock()
             logger.warning("understanding_down conversation=%s reason=%s", conversation, error.reason)
-            form = self._services.settings.public_url + "/petition"
-            raise ChannelError("understanding_down", form=form) from error
+            words = await run_in_threadpool(help_words, self._services)
+            raise ChannelError(UNDERSTANDING_DOWN, help=words) from error
         self._down_since = None
         if is_abuse(said) and self._manners.note(conversation):
             rules = self._manners.rules
@@ -278,27 +346,32 @@ class Chat:
         except RasaError as error:
             logger.warning("danger_not_forwarded conversation=%s reason=%s", conversation, error.reason)
 
-    def _receive(self, conversation: str, text: str, message_id: str | None) -> tuple[store.Received, bool]:
-        """The stored message, and whether a person has the conversation."""
+    def _receive(
+        self, conversation: str, text: str, message_id: str | None, danger: Danger | None, has_inbox: bool
+    ) -> tuple[store.Received, Said | None, bool, bool]:
+        """Store a message.
+
+        Returns:
+            It; what is said to it where understanding is not asked; whether others wait before it; whether a person
+            has the conversation.
+        """
         with self._services.sessions() as session:
             received = store.receive(session, conversation, text, message_id, now=self._services.clock())
             session.flush()
             is_held = not received.replies and hear(session, conversation, received.number)
+            said, has_earlier = self.late.unstored(conversation, received.number), False
+            if not has_inbox and received.replies:
+                kept = self.late.seen_replies(session, conversation).get(received.number)
+                received = replace(received, replies=tuple(kept or received.replies))
+            elif not has_inbox and (danger is not None or not is_held):
+                said = self.late.keep(session, conversation, received, text)
+                has_earlier = min(waiting_numbers(session, conversation), default=received.number) < received.number
             session.commit()
-            return received, is_held
-
-    def _record(
-        self, conversation: str, answers: int, said: Said, reason: Reason | None = None
-    ) -> list[dict[str, Any]]:
-        """Store the reply, and call a person in the same transaction where it needs one; what the resident gets."""
-        with self._services.sessions() as session:
-            now = self._services.clock()
-            store.lock_conversation(session, conversation)
-            messages = calling.answered(session, conversation, answers, said, reason, now=now)
-            store.record_replies(session, conversation, answers, messages, now=now)
-            note_understood(session, conversation, answers, said)
-            session.commit()
-        return messages
+        if danger is not None:
+            said = Said([danger_message(danger)])
+        elif not has_inbox and (off := self._services.switches.off(CHAT)):
+            said = said or Said([off_notice(self._services, off)])
+        return received, said, has_earlier, is_held
 
     def _call_off(self, conversation: str) -> Said | None:
         with self._services.sessions() as session:
@@ -337,7 +410,12 @@ def chat_router(chat: Chat) -> APIRouter:
         message_id = optional_string(body, "message_id", MESSAGE_ID)
         text = text_of(body)
         conversation = chat.tokens.read(session) or chat.tokens.new()
-        messages = await chat.reply(conversation, text, address=address_of(request), message_id=message_id)
+        try:
+            messages = await chat.reply(conversation, text, address=address_of(request), message_id=message_id)
+        except ChannelError as error:
+            if error.code != UNDERSTANDING_DOWN:
+                raise
+            return chat.refusal(conversation, error)
         return JSONResponse({"session": chat.tokens.sign(conversation), "messages": messages})
 
     return router

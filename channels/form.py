@@ -15,6 +15,7 @@ from starlette.datastructures import FormData
 from channels import filing, photos
 from channels.chat import TEXT_LIMIT, Chat, danger_message
 from channels.cookies import Conversations
+from channels.fallback import off_words
 from channels.render import Pages
 from channels.sanitise import strip_hidden
 from channels.services import Services
@@ -22,6 +23,7 @@ from channels.texts import say
 from channels.tokens import Tokens
 from language.personal import dialled, is_phone
 from petitions import Repeat
+from storage.switches import FORM
 from web.errors import WebError
 from web.requests import address_of, field
 
@@ -92,6 +94,12 @@ def agreed(form: FormData, repeat: Repeat | None) -> str | None:
     return repeat.number if repeat and is_same else None
 
 
+def danger_in(services: Services, entry: Entry) -> dict[str, Any] | None:
+    """The card for a danger that the entry reports."""
+    danger = services.find_danger(entry.matter)
+    return danger_message(danger) if danger else None
+
+
 def form_router(
     services: Services, chat: Chat, pages: Pages, conversations: Conversations, uploads: photos.Uploads
 ) -> APIRouter:
@@ -106,10 +114,17 @@ def form_router(
         context |= {"photos": own, "form_key": signed_key}
         return pages.response(request, "petition.html", context, status=422 if problems else 200)
 
+    async def off_page(request: Request, entry: Entry) -> Response | None:
+        off = await run_in_threadpool(services.switches.off, FORM)
+        if off is None:
+            return None
+        context = {"off": off_words(off), "typed": entry.matter, "danger": danger_in(services, entry)}
+        return pages.response(request, "off.html", context, status=503)
+
     @router.get("/petition")
     async def get_form(request: Request) -> Response:
         """An empty form."""
-        return show_form(request, Entry(), {})
+        return await off_page(request, Entry()) or show_form(request, Entry(), {})
 
     @router.post("/petition")
     async def post_form(request: Request) -> Response:
@@ -123,14 +138,15 @@ def form_router(
             # Of such a form nothing was read.
             return show_form(request, Entry(), {"photos": error.sentence})
         entry = Entry.read(form)
+        if shown := await off_page(request, entry):
+            return shown
         step, key = field(form, "step"), keys.read(field(form, "form_key"))
         form_key = key or keys.new()
         signed_key = keys.sign(form_key)
         own, photo_problem = await uploads.changed(f"{filing.CHANNEL}:{form_key}", form)
-        if step == "change":
-            return show_form(request, entry, {}, own, signed_key)
-        problems = entry.problems() | ({"photos": photo_problem} if photo_problem else {})
-        if problems:
+        is_changing = step == "change"
+        problems = {} if is_changing else entry.problems() | ({"photos": photo_problem} if photo_problem else {})
+        if problems or is_changing:
             return show_form(request, entry, problems, own, signed_key)
         route, danger = await run_in_threadpool(_route_and_danger, services, entry)
         if route["level"] == "none":
@@ -163,9 +179,7 @@ def form_router(
 
 
 def _route_and_danger(services: Services, entry: Entry) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    danger = services.find_danger(entry.matter)
-    card = danger_message(danger) if danger else None
-    return filing.route_of(services, asdict(entry.settled())), card
+    return filing.route_of(services, asdict(entry.settled())), danger_in(services, entry)
 
 
 def _limit_pace(chat: Chat, request: Request) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class Metrics:
@@ -18,6 +18,8 @@ class Metrics:
         self.locked = Counter(
             "suqiutong_figure_lock", "Messages held back for a figure that nothing proves.", registry=self.registry
         )
+        self.switched_off = Gauge("suqiutong_switch_off", "Whether a switch is off.", ["name"], registry=self.registry)
+        self.waiting = Gauge("suqiutong_chat_waiting", "Messages that wait for an answer.", registry=self.registry)
         self.understanding_seconds = Histogram(
             "suqiutong_understanding_seconds", "Time Rasa takes for a message.", registry=self.registry
         )

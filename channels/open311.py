@@ -27,6 +27,7 @@ from lxml import etree
 from starlette.concurrency import run_in_threadpool
 
 from channels.chat import TEXT_LIMIT
+from channels.fallback import emergency_numbers, hotline_number
 from channels.sanitise import strip_hidden
 from channels.services import Services
 from language.personal import dialled, is_phone
@@ -35,6 +36,7 @@ from petitions.clocks import SHANGHAI
 from petitions.filed import expected_at, last_changes, list_filed
 from petitions.model import Petition
 from petitions.visibility import STRANGER
+from storage.switches import OPEN311
 from web.errors import WebError
 from web.limits import RateLimit
 from web.requests import read_body
@@ -124,6 +126,9 @@ def open311_router(services: Services) -> APIRouter:
         """One request of the standard, answered in the form that its address or its header asks for."""
         name, form = form_of(path, request.headers.get("Accept", ""))
         try:
+            if await run_in_threadpool(services.switches.off, OPEN311):
+                numbers = ", ".join(emergency_numbers(services.jurisdiction))
+                raise Open311Error(503, "off", numbers=numbers, hotline=hotline_number(services.jurisdiction))
             root, items = await answer(request, name)
         except (Open311Error, PetitionError) as error:
             status = error.status

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from markupsafe import Markup
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from channels import embed
-from channels.chat import MESSAGE_ID, TEXT_LIMIT, Chat, check_text
+from channels.chat import MESSAGE_ID, TEXT_LIMIT, UNDERSTANDING_DOWN, Chat, check_text
 from channels.cookies import Conversations
 from channels.kiosk import Kiosks
 from channels.live import number_of
@@ -19,11 +16,9 @@ from channels.offers import examples
 from channels.photos import Uploads
 from channels.rasa import RasaClient
 from channels.render import Pages
-from channels.transcript import Shown, Transcript
+from channels.transcript import Transcript
 from web.errors import WebError
 from web.requests import address_of, field, read_form
-
-logger = logging.getLogger(__name__)
 
 
 def page_router(
@@ -41,13 +36,18 @@ def page_router(
     router = APIRouter()
 
     async def show(
-        request: Request, *, typed: str = "", message_id: str = "", error: WebError | None = None
+        request: Request,
+        *,
+        conversation: str | None = None,
+        typed: str = "",
+        message_id: str = "",
+        error: WebError | None = None,
     ) -> Response:
         is_embedded = request.url.path == embed.PATH
         if is_embedded and not embedding:
             raise WebError("not_found")
         # Given before the first message, so that one whose answer was lost is found when it comes again.
-        conversation = conversations.of(request) or chat.tokens.new()
+        conversation = conversation or conversations.of(request) or chat.tokens.new()
         messages = await run_in_threadpool(transcript.after, conversation)
         context = {
             "messages": [Markup(message["html"]) for message in messages],  # noqa: S704 - from a template
@@ -70,18 +70,6 @@ def page_router(
             conversations.give(response, request, conversation)
         return response
 
-    async def stored(conversation: str, number: int, message_id: str) -> tuple[list[Shown], bool]:
-        """What was stored after that number, and whether the answer to that message was; a failure tells neither."""
-
-        def read() -> tuple[list[Shown], bool]:
-            return transcript.after(conversation, number), transcript.is_answered(conversation, message_id)
-
-        try:
-            return await run_in_threadpool(read)
-        except SQLAlchemyError as error:
-            logger.warning("transcript_not_read error=%s", type(error).__name__)
-            return [], False
-
     @router.get("/")
     @router.get(embed.PATH)
     async def get_page(request: Request) -> Response:
@@ -98,27 +86,36 @@ def page_router(
         """Say something: a script gets the new messages, a plain form gets the page again."""
         is_script = request.headers.get("Accept") == "application/json"
         typed, message_id = "", ""
+        response: Response
+        known = conversations.of(request)
+        conversation = known or chat.tokens.new()
         try:
             form = await read_form(request)
             typed, offer, given_id = (field(form, name) for name in ("text", "offer", "message_id"))
             message_id = given_id if MESSAGE_ID.fullmatch(given_id) else chat.tokens.new()
-            known = conversations.of(request)
             said = (
                 await run_in_threadpool(transcript.text_of_offer, known, offer, message_id)
                 if offer
                 else check_text(typed)
             )
-            conversation = known or chat.tokens.new()
             replies = await chat.reply(conversation, said, address=address_of(request), message_id=message_id)
         except WebError as error:
-            if is_script or error.code == "foreign_origin":
+            if error.code != UNDERSTANDING_DOWN and (is_script or error.code == "foreign_origin"):
                 raise
-            return await show(request, typed=typed, message_id=message_id, error=error)
-        response: Response
+            typing = {"typed": typed, "message_id": message_id}
+            response = (
+                chat.refusal(conversation, error)
+                if is_script
+                else await show(request, conversation=conversation, error=error, **typing)
+            )
+            if error.code == UNDERSTANDING_DOWN:
+                # The message waits in this conversation, which may have begun with it.
+                conversations.give(response, request, conversation)
+            return response
         if is_script:
             # A conversation that has just begun has nothing of what the page shows.
             number = number_of(field(form, "after")) if known else 0
-            messages, is_stored = await stored(conversation, number, message_id)
+            messages, is_stored = await run_in_threadpool(transcript.news, conversation, number, message_id)
             response = JSONResponse({"messages": messages, "loose": "" if is_stored else transcript.loose(replies)})
         else:
             response = RedirectResponse(f"{request.url.path}#latest", 303)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 if TYPE_CHECKING:
     from channels.wechat.account import Account
     from petitions import Keyring, Route
+    from storage.switches import Switches
 
 
 class ChannelSettings(Protocol):
@@ -31,6 +32,14 @@ class ChannelSettings(Protocol):
     @property
     def session_hours(self) -> int:
         """How long a conversation lives after its last message."""
+
+    @property
+    def late_answer_minutes(self) -> int:
+        """A message older than that is not answered any more: the resident is asked to say it again."""
+
+    @property
+    def monitor_token(self) -> str:
+        """What shows that a reader of metrics runs the product; empty: nobody has to show it."""
 
     @property
     def messages_per_minute(self) -> int:
@@ -152,6 +161,10 @@ class Services(Protocol):
     @property
     def wechat(self) -> Account | None:
         """The WeChat account; None without one."""
+
+    @property
+    def switches(self) -> Switches:
+        """What is off."""
 
     def clock(self) -> datetime:
         """Now, aware."""

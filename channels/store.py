@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels.handover.model import Handover, HandoverEvent, HandoverTyping
 from channels.texts import say
+from channels.waiting import ChatWaiting
 from petitions import parse_reference
 from storage import Base, UtcDateTime, begin_writing
 
@@ -72,6 +73,7 @@ class Received:
 
     number: int
     replies: tuple[dict[str, Any], ...]
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ def receive(session: Session, conversation: str, text: str, message_id: str | No
                 .where(ChatMessage.conversation == conversation, *is_reply)
                 .order_by(ChatMessage.number)
             )
-            return Received(earlier.number, tuple(reply.payload for reply in replies))
+            return Received(earlier.number, tuple(reply.payload for reply in replies), is_repeat=True)
     number = _next_number(session, conversation)
     session.add(
         ChatMessage(
@@ -222,6 +224,14 @@ def lock_conversation(session: Session, conversation: str) -> None:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(conversation, 0))))
 
 
+def names_ticket(session: Session, conversation: str, number: str) -> bool:
+    """Whether a conversation has told the number of a ticket when it was filed."""
+    filed = session.scalars(
+        select(ChatMessage.payload).where(ChatMessage.conversation == conversation, ChatMessage.kind == "ticket")
+    )
+    return any(payload["ticket"]["number"] == number for payload in filed if "ticket" in payload)
+
+
 def forget(session: Session, conversations: Sequence[str]) -> None:
     """Delete the transcripts of these conversations, and what was said about them."""
     begin_writing(session)
@@ -231,6 +241,7 @@ def forget(session: Session, conversations: Sequence[str]) -> None:
     session.execute(delete(Handover).where(Handover.conversation.in_(conversations)))
     mine = ChatMessage.conversation.in_(conversations)
     session.execute(delete(TurnLabel).where(TurnLabel.message_id.in_(select(ChatMessage.id).where(mine))))
+    session.execute(delete(ChatWaiting).where(ChatWaiting.conversation.in_(conversations)))
     session.execute(delete(ChatMessage).where(mine))
 
 

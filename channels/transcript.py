@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from channels import store
 from channels.chat import Chat
@@ -13,6 +17,9 @@ from channels.services import Services
 from channels.store import RESIDENT, ChatMessage
 from channels.texts import say
 from channels.turns import RATED_KINDS
+from channels.waiting import waiting_numbers
+
+logger = logging.getLogger(__name__)
 
 ASSISTANT, STAFF = "assistant", "staff"
 _LISTS: dict[str, Any] = {"citations": (), "facts": (), "buttons": ()}
@@ -51,6 +58,8 @@ class Transcript:
             if number and store.last_number(session, conversation) <= number:
                 return []
             rows = store.transcript(session, conversation)
+            late = self._chat.late.seen_replies(session, conversation)
+            waits = waiting_numbers(session, conversation)
         said = {row.number: row for row in rows if row.kind == RESIDENT}
         replies: dict[int, list[ChatMessage]] = {}
         for row in rows:
@@ -63,7 +72,7 @@ class Transcript:
                 continue
             mine = replies.get(row.answers or 0, [])
             context = {
-                "message": _LISTS | self._whole(row, mine),
+                "message": _LISTS | self._whole(row, mine, late),
                 "author": author_of(row),
                 "number": row.number,
                 "message_id": row.message_id,
@@ -71,7 +80,7 @@ class Transcript:
                 "offers": self._offers_of(row) if row.number > last_said else [],
                 "rated": said.get(row.answers or 0) if row is _rated(mine) else None,
                 "is_latest": row.number == last_said,
-                "silence": "" if is_busy or row.number not in said or row.number in replies else _silence(row),
+                "silence": "" if is_busy or row.number not in said or row.number in replies else _silence(row, waits),
             }
             shown.append(
                 {
@@ -84,10 +93,15 @@ class Transcript:
             )
         return shown
 
-    def is_answered(self, conversation: str, message_id: str) -> bool:
-        """Whether the answer to the message of that id of the client's own is stored."""
-        with self._services.sessions() as session:
-            return store.is_answered(session, conversation, message_id)
+    def news(self, conversation: str, number: int, message_id: str) -> tuple[list[Shown], bool]:
+        """What was stored after that number, and whether the answer to that message was; a failure tells neither."""
+        try:
+            with self._services.sessions() as session:
+                is_answered = store.is_answered(session, conversation, message_id)
+            return self.after(conversation, number), is_answered
+        except SQLAlchemyError as error:
+            logger.warning("transcript_not_read error=%s", type(error).__name__)
+            return [], False
 
     def text_of_offer(self, conversation: str | None, offer: str, message_id: str) -> str:
         """What pressing a button of this conversation says.
@@ -107,17 +121,22 @@ class Transcript:
     def _offers_of(self, row: ChatMessage) -> list[dict[str, str]]:
         return self._offers.of(row.conversation, row.number, row.payload.get("buttons", ()))
 
-    def _whole(self, row: ChatMessage, replies: list[ChatMessage]) -> dict[str, Any]:
+    def _whole(
+        self, row: ChatMessage, replies: list[ChatMessage], late: Mapping[int, list[dict[str, Any]]]
+    ) -> dict[str, Any]:
         """The message as it was sent, while that is known."""
-        fresh = (self._chat.fresh.get(row.conversation, row.answers) if row.answers else None) or []
+        number = row.answers or 0
+        fresh = self._chat.fresh.get(row.conversation, number) or late.get(number) or []
         # What was said to it later stands below the replies that are fresh.
         place = replies.index(row) if row in replies else len(fresh)
         return fresh[place] if place < len(fresh) else with_code(row.payload, self._services.secret)
 
 
-def _silence(row: ChatMessage) -> str:
-    """What a message is told that has no answer: that a person has it, or that it may be said again."""
-    return say("handover.with_staff") if row.payload.get("to") == STAFF else say("page.unanswered")
+def _silence(row: ChatMessage, waits: Collection[int]) -> str:
+    """What a message is told that has no answer: that a person has it, that it waits, or that it may be said again."""
+    if row.payload.get("to") == STAFF:
+        return say("handover.with_staff")
+    return say("page.waiting") if row.number in waits else say("page.unanswered")
 
 
 def _rated(replies: list[ChatMessage]) -> ChatMessage | None:

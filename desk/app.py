@@ -32,6 +32,7 @@ from desk.photos import photos_router
 from desk.relations import relations_router
 from desk.reports import Reports, reports_router
 from desk.services import Services
+from desk.switches import switches_router
 from desk.tickets import tickets_router
 from desk.turns import turns_router
 from desk.unanswered import work_router
@@ -84,6 +85,7 @@ def create_app(services: Services, oidc_transport: httpx.BaseTransport | None = 
         reports_router(services, pages, reports),
         exports_router(services, reports),
         audit_router(services, pages),
+        switches_router(services, pages),
         assist_router(services, pages),
         hotline_router(services, pages),
         conversations_router(services, pages),

@@ -35,12 +35,32 @@ def note(
     session: Session, member: Staff, action: str, subject: str, data: Mapping[str, Any] | None = None, *, now: datetime
 ) -> None:
     """Write down what a member did; it counts with the transaction that it is part of."""
+    _write(session, member.name, member.role, member.unit, action, subject, data, now)
+
+
+def note_command(
+    session: Session, by: str, action: str, subject: str, data: Mapping[str, Any] | None = None, *, now: datetime
+) -> None:
+    """Write down what somebody did on the command line, where there is no login."""
+    _write(session, by, "system", None, action, subject, data, now)
+
+
+def _write(
+    session: Session,
+    actor: str,
+    role: str,
+    unit: str | None,
+    action: str,
+    subject: str,
+    data: Mapping[str, Any] | None,
+    now: datetime,
+) -> None:
     session.add(
         AuditEntry(
             at=now,
-            actor=member.name,
-            role=member.role,
-            unit=member.unit,
+            actor=actor,
+            role=role,
+            unit=unit,
             action=action,
             subject=subject[:200],
             data=dict(data or {}),

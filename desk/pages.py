@@ -66,6 +66,7 @@ class Pages:
             "vendor": vendor_address,
             "holds_demo": services.holds_demo,
             "waiting_count": self._waiting_count,
+            "all_off": services.switches.all_off,
             "period_words": period_words,
             "list_address": list_address,
         }

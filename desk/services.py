@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from knowledge.worklist import WorkList
     from language.vectors import Encoder
     from petitions import Actor, Draft, Filed, Keyring, Route
+    from storage.switches import Switches
 
 
 class DeskSettings(Protocol):
@@ -407,6 +408,10 @@ class Services(Protocol):
 
     def holds_demo(self) -> bool:
         """Whether the database holds a demonstration."""
+
+    @property
+    def switches(self) -> Switches:
+        """What is off."""
 
     @property
     def knowledge(self) -> Answers | None:

@@ -77,6 +77,7 @@ class Reply:
         buttons: As in the contract.
         chance: The verifier's chance of the best clause.
         context: For the next question.
+        is_paused: The documents were not asked, so that it tells nothing of what they lack.
     """
 
     kind: Kind
@@ -86,6 +87,7 @@ class Reply:
     buttons: list[dict[str, str]] = field(default_factory=list)
     chance: float = 0.0
     context: Context | None = None
+    is_paused: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A message of the contract."""
@@ -276,6 +278,12 @@ def refusal() -> Reply:
     """That the documents do not say, with the offer of a ticket."""
     texts = reply_texts()
     return Reply("no_answer", texts["no_answer"], buttons=list(texts["no_answer_buttons"]))
+
+
+def paused() -> Reply:
+    """That questions are not answered now, with the offer of a ticket."""
+    texts = reply_texts()
+    return Reply("no_answer", texts["paused"], buttons=list(texts["no_answer_buttons"]), is_paused=True)
 
 
 def lean_on(question: Question, context: Context) -> Question:

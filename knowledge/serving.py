@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from jurisdiction import Phone
-from knowledge.answer import Context, KnowledgeBase, Reply, reply_texts
+from knowledge.answer import Context, KnowledgeBase, Reply, paused, reply_texts
 from knowledge.curated import count_hit, served_entries, stamp, texts, today_of
 from knowledge.matching import CuratedMatcher, Entry
 from knowledge.question import Lexicon
@@ -94,10 +94,18 @@ class CuratedAnswers:
 class Answers:
     """The documents, the curated entries and the table of phones as one."""
 
-    def __init__(self, base: KnowledgeBase, curated: CuratedAnswers, phones: Iterable[Phone]) -> None:
-        """Join the parts."""
+    def __init__(
+        self,
+        base: KnowledgeBase,
+        curated: CuratedAnswers,
+        phones: Iterable[Phone],
+        *,
+        is_off: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Join the parts; while `is_off` says so nothing is answered from the documents."""
         self.base = base
         self._curated = curated
+        self._is_off = is_off
         self._phones = [phone for phone in phones if phone.topics]
 
     def answer(self, text: str, context: Context | None = None, *, is_counted: bool = True) -> Reply:
@@ -108,7 +116,8 @@ class Answers:
             context: Of the reply before in the same conversation.
             is_counted: Whether a curated entry that answers counts a hit; words still being typed are no question.
         """
-        return self._helped(text, self._curated.answer(text, is_counted=is_counted) or self.base.answer(text, context))
+        curated = self._curated.answer(text, is_counted=is_counted)
+        return self._helped(text, curated or (paused() if self._is_off() else self.base.answer(text, context)))
 
     def preview(self, text: str, draft: Entry | None = None) -> Reply:
         """What a resident would get, with a draft in force or as things are; no hit is counted.

@@ -15,7 +15,19 @@ import typer
 
 from desk import accounts, sessions
 from desk.accounts import Role
-from suqiutong import calls, casework, curating, database, processes, protecting, reporting, sending, showing, wechat
+from suqiutong import (
+    calls,
+    casework,
+    curating,
+    database,
+    processes,
+    protecting,
+    reporting,
+    sending,
+    showing,
+    switching,
+    wechat,
+)
 from suqiutong.backup import back_up
 from suqiutong.backup import restore as put_back
 from suqiutong.doctor import examine
@@ -47,10 +59,11 @@ commands.add_typer(calls.assist, name="assist", help="Handle what operators made
 commands.add_typer(protecting.privacy, name="privacy", help="Handle personal data and their keys.")
 commands.add_typer(sending.outbox, name="outbox", help="Handle messages that wait to be delivered.")
 commands.add_typer(wechat.wechat, name="wechat", help="Set the WeChat menu; simulate WeChat.")
+commands.add_typer(switching.switch, name="switch", help="Turn a channel or free answers off and on.")
 commands.add_typer(serve, name="serve", help="Run one process of the Procfile; `up` runs them all.")
 
 # Packages whose errors are sentences for people.
-OURS = {"suqiutong", "desk", "knowledge", "petitions", "jurisdiction", "language"}
+OURS = {"suqiutong", "desk", "knowledge", "petitions", "jurisdiction", "language", "storage"}
 UnitOption = Annotated[
     str | None, typer.Option("--unit", help="The unit they work for; by default the subdistrict's own hall.")
 ]

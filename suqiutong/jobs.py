@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 
 import httpx
 
@@ -59,6 +60,7 @@ def recompute(services: Services) -> int:
 
 def clean(services: Services) -> int:
     """Delete what is kept longer than it may be: questions, labels, personal data, delivered messages; how much."""
+    from channels import waiting
     from channels.turns import LABEL_RETENTION, purge_labels
     from channels.wechat.login import purge_logins
     from channels.wechat.rules import own_rules as wechat_rules
@@ -72,6 +74,7 @@ def clean(services: Services) -> int:
         done = purge_unanswered(session, now - RETENTION) + purge_labels(session, now - LABEL_RETENTION)
         done += choices.purge_choices(session, now - choices.RETENTION)
         done += drafts.drop_old_calls(session, now=now)
+        done += waiting.purge(session, now - timedelta(hours=services.settings.session_hours))
     with services.writing() as session:
         done += purge_outbox(session, now=now)
     with services.writing() as session:

@@ -3,12 +3,14 @@
 # ruff: noqa: PLC0415 - each process imports what it alone needs
 from __future__ import annotations
 
+import base64
+import hmac
 import logging
 import os
 from typing import TYPE_CHECKING
 
 from suqiutong import rasa
-from suqiutong.settings import ROOT, Settings
+from suqiutong.settings import ROOT, Settings, read_secret
 from suqiutong.wiring import Services
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ def start_logging(settings: Settings) -> None:
 
 def prepare(services: Services) -> None:
     """Load now what the first message would wait for."""
+    services.switches.all_off()
     if services.knowledge:
         services.knowledge.answer(WARM_UP)
     services.triage(WARM_UP)
@@ -44,7 +47,16 @@ def run_rasa(settings: Settings) -> None:
         settings.actions_url,
     ]
     command = [str(part) for part in (rasa.PYTHON, ROOT / "bot" / "server.py", *options)]
-    os.execve(command[0], command, rasa.bot_environment())  # noqa: S606 - no shell is wanted
+    os.execve(command[0], command, rasa_environment(settings))  # noqa: S606 - no shell is wanted
+
+
+def rasa_environment(settings: Settings) -> dict[str, str]:
+    """The environment of Rasa, with the file of its conversations and the key that seals them."""
+    key = hmac.digest(read_secret(settings.data_folder), b"rasa conversations", "sha256")
+    return rasa.bot_environment() | {
+        "SUQIUTONG_CONVERSATIONS": str(settings.data_folder / "conversations.db"),
+        "SUQIUTONG_CONVERSATIONS_KEY": base64.urlsafe_b64encode(key).decode(),
+    }
 
 
 def run_actions(services: Services) -> None:

@@ -123,6 +123,17 @@ class Settings(BaseSettings):
     )
     rasa_timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for one answer of Rasa.")
     session_hours: int = Field(default=12, gt=0, description="How long a conversation lives after its last message.")
+    late_answer_minutes: int = Field(
+        default=60,
+        gt=0,
+        description="A message that could not be answered for so long is not answered any more; the resident is asked "
+        "to say it again.",
+    )
+    monitor_token: str = Field(
+        default="",
+        description="Token with which `/metrics` and the details of `/readyz` are read (`Authorization: Bearer`); "
+        "empty: from this machine and from private addresses. This machine never needs it.",
+    )
     messages_per_minute: int = Field(
         default=60, gt=0, description="Messages that one conversation may send in a minute."
     )

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from storage import begin_writing
+from storage.switches import ANSWERS, Switches
 from suqiutong.database import current, make_engine, newest
 from suqiutong.errors import CommandError
 from suqiutong.latest import Latest
@@ -95,7 +96,8 @@ class Services:
 
         base = self.load_knowledge()
         curated = CuratedAnswers(self.sessions, self.encoder, base.index.lexicon, self.clock)
-        return Answers(base, curated, self.jurisdiction.phones.values())
+        phones = self.jurisdiction.phones.values()
+        return Answers(base, curated, phones, is_off=lambda: self.switches.off(ANSWERS) is not None)
 
     def note_unanswered(self, text: str, kind: str) -> None:
         """Put a question on the editors' list; one that cannot be kept never costs the reply."""
@@ -175,6 +177,11 @@ class Services:
     def sessions(self) -> sessionmaker[Session]:
         """Database sessions."""
         return sessionmaker(self.engine, expire_on_commit=False)
+
+    @cached_property
+    def switches(self) -> Switches:
+        """What is off."""
+        return Switches(self.sessions, self.clock)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:

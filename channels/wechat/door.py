@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from channels.chat import TEXT_LIMIT, Chat, check_text
+from channels.fallback import off_notice
 from channels.locks import ConversationLocks
 from channels.sanitise import strip_hidden
 from channels.services import Services
@@ -34,6 +35,7 @@ from channels.wechat.rules import Rules, own_rules
 from channels.wechat.store import Arrival, Box, BusyError, Sending, Work
 from petitions import find_own_ticket, new_wechat_conversation
 from petitions.numbers import query_code, shown_code
+from storage.switches import WECHAT, Off
 from web.errors import WebError
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,7 @@ class Door:
         self._box = Box(services.secret)
         self._photos = Photos(services, account, api, self._rules)
         self._name = secrets.token_hex(16)
+        self._late_limit = timedelta(minutes=services.settings.late_answer_minutes)
         self._arrivals = ConversationLocks()
         self._answerers: set[int] = set()
         self._wanted: set[int] = set()
@@ -126,9 +129,12 @@ class Door:
                 session, may_send=self._account.may_send, reserve=self._rules.reserve, now=self._services.clock()
             )
         )
+        off = await self._off()
         for person_id in due:
-            with suppress(BusyError):
-                await self._answer_all(person_id, is_late=True)
+            # Held messages stay as they are; what was answered before is still sent.
+            if off is None:
+                with suppress(BusyError):
+                    await self._answer_all(person_id, is_late=True)
             if self._account.may_send:
                 await self._send_all(person_id, is_ours=False)
         return len(due)
@@ -161,7 +167,9 @@ class Door:
         stored, _ = await asyncio.wait({storing}, timeout=DANGER_STORE_SECONDS)
         is_stored = bool(stored) and storing.exception() is None
         conversation = storing.result().conversation if is_stored else new_wechat_conversation()
-        messages = await self._chat.reply(conversation, text, address=conversation, message_id=inbound.key)
+        messages = await self._chat.reply(
+            conversation, text, address=conversation, message_id=inbound.key, has_inbox=True
+        )
         return words.split(words.text_of(messages), self._rules.text_bytes)[0]
 
     async def _arrive(self, inbound: Inbound, meaning: Say | Hint | Photo, *, is_answered: bool = False) -> Arrival:
@@ -277,9 +285,14 @@ class Door:
         Returns:
             What makes it wait; the resident is told once, and not long after they wrote.
         """
+        off = await self._off()
+        if off is not None and work.payload.get("say") != say("wechat.fetch"):
+            await self._hold(work, off)
+            return problem
         texts: list[str] = []
+        is_over = self._services.clock() - work.received_at > self._late_limit
         try:
-            if problem is None:
+            if problem is None and not is_over:
                 texts = await self._texts(work)
         except WebError as error:
             if error.status >= 500:
@@ -287,14 +300,17 @@ class Door:
             else:
                 texts = [error.sentence]
         waits = self._rules.retry_minutes
-        if problem is not None and work.attempts >= len(waits):
-            texts = [say("wechat.unanswered", form=self._services.settings.public_url + "/petition")]
+        if is_over or (problem is not None and work.attempts >= len(waits)):
+            # Once for several.
+            form = self._services.settings.public_url + "/petition"
+            texts = [] if work.has_waiting else [say("wechat.unanswered", form=form)]
         elif problem is not None:
             texts = [problem.sentence] if work.attempts == 0 and not is_late else []
         now = self._services.clock()
         parts = [part for text in texts for part in words.split(text, self._rules.text_bytes)]
         send_from = now + timedelta(seconds=OWN_SECONDS)
-        next_at = now + timedelta(minutes=waits[work.attempts]) if problem and work.attempts < len(waits) else None
+        may_wait = problem is not None and not is_over and work.attempts < len(waits)
+        next_at = now + timedelta(minutes=waits[work.attempts]) if may_wait else None
 
         def write(session: Session) -> None:
             store.answer(session, self._box, work.inbox_id, parts, try_again_at=next_at, send_from=send_from, now=now)
@@ -303,6 +319,26 @@ class Door:
 
         await self._write(write)
         return problem
+
+    async def _off(self) -> Off | None:
+        return await run_in_threadpool(self._services.switches.off, WECHAT)
+
+    async def _hold(self, work: Work, off: Off) -> None:
+        """Keep a message while WeChat is switched off; the resident is told so once."""
+        text = words.text_of([await run_in_threadpool(off_notice, self._services, off)])
+        now = self._services.clock()
+        send_from = now + timedelta(seconds=OWN_SECONDS)
+
+        def write(session: Session) -> None:
+            # What was only touched needs no answer later.
+            is_touch = "hint" in work.payload
+            if is_touch or not store.was_told(session, work.inbox_id, since=off.since):
+                again = None if is_touch else now
+                store.answer(
+                    session, self._box, work.inbox_id, [text], try_again_at=again, send_from=send_from, now=now
+                )
+
+        await self._write(write)
 
     async def _texts(self, work: Work) -> list[str]:
         """What answers a message.
@@ -318,7 +354,9 @@ class Door:
         if text == say("wechat.fetch"):
             return [] if work.has_waiting else [say("wechat.nothing_waiting")]
         try:
-            messages = await self._chat.reply(work.conversation, text, address=work.conversation, message_id=work.key)
+            messages = await self._chat.reply(
+                work.conversation, text, address=work.conversation, message_id=work.key, has_inbox=True
+            )
         except SQLAlchemyError as error:
             logger.error("wechat_not_answered conversation=%s error=%s", work.conversation, type(error).__name__)
             raise WebError("internal") from error

@@ -136,6 +136,7 @@ class Work:
     conversation: str
     key: str
     payload: Mapping[str, str]
+    received_at: datetime
     attempts: int
     has_waiting: bool
 
@@ -255,7 +256,8 @@ def next_work(
         return None
     person.busy_by, person.busy_until = worker, now + timedelta(seconds=lease_seconds)
     has_waiting = session.scalar(select(WeChatOutgoing.id).where(*_pending(person_id)).limit(1)) is not None
-    return Work(row.id, person.conversation, row.key, json.loads(box.open(row.payload)), row.attempts, has_waiting)
+    payload = json.loads(box.open(row.payload))
+    return Work(row.id, person.conversation, row.key, payload, row.received_at, row.attempts, has_waiting)
 
 
 def answer(
@@ -302,6 +304,21 @@ def _outgoing(box: Box, row: WeChatInbox, text: str, *, send_from: datetime, now
         person_id=row.person_id, inbox_id=row.id, text=box.seal(text), created_at=now, attempts=0,
         next_at=send_from, taken_until=None, is_doubtful=False, delivered_at=None, carrier=None,
     )  # fmt: skip
+
+
+def was_told(session: Session, inbox_id: int, *, since: datetime) -> bool:
+    """Whether the sender of a message was told since then, of this message or one before it, that it has to wait."""
+    begin_writing(session)
+    row = session.get(WeChatInbox, inbox_id)
+    if row is None:
+        return True
+    earlier = select(WeChatInbox.id).where(
+        WeChatInbox.person_id == row.person_id,
+        WeChatInbox.id < row.id,
+        WeChatInbox.answered_at.is_(None),
+        WeChatInbox.received_at >= since,
+    )
+    return row.attempts > 0 or session.scalar(earlier.limit(1)) is not None
 
 
 def _unanswered(session: Session, inbox_id: int) -> WeChatInbox | None:

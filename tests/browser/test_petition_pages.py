@@ -10,6 +10,7 @@ from sqlalchemy import select
 from jurisdiction import load_jurisdiction
 from petitions import triage
 from petitions.model import Petition
+from storage.switches import turn_off
 from tests.browser.test_resident_page import PHONE
 
 pytestmark = pytest.mark.browser
@@ -129,3 +130,19 @@ def test_my_petitions_and_their_receipts(open_page, case_site, has_scripts, sche
         assert Axe().run(page).violations_count == 0
     page.emulate_media(media="print")
     expect(page.locator(".top nav")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_form_that_is_switched_off_keeps_the_words_and_is_accessible(open_page, case_site, width):
+    page = open_page("/petition", viewport={"width": width, "height": 740})
+    page.get_by_label("您要反映什么事？").fill("楼道里一股煤气味，物业不管")
+    with case_site.services.sessions() as session:
+        turn_off(session, "form", reason="正在升级", by="王管理", now=case_site.services.clock(), is_public=True)
+        session.commit()
+    page.get_by_role("button", name="下一步：核对").click()
+    expect(page.get_by_label("您写的内容没有提交")).to_have_value("楼道里一股煤气味，物业不管")
+    expect(page.get_by_role("alert")).to_contain_text("可能是燃气泄漏")
+    expect(page.get_by_text("正在升级")).to_be_visible()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

@@ -36,9 +36,14 @@ IS_ALIVE = "SELECT 1"
 
 FILES = [path.relative_to(ROOT) for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
 # Where the queries of the transcript, of WeChat, of hand-overs, of the accounts and of who works on what live.
-WITH_SQL = {Path("channels/store.py"), Path("channels/turns.py"), Path("channels/wechat/store.py")}
-WITH_SQL |= {Path("channels/wechat/login.py")}
-WITH_SQL |= {Path("channels/wechat/media.py")}
+WITH_SQL = {
+    Path("channels/store.py"),
+    Path("channels/turns.py"),
+    Path("channels/waiting.py"),
+    Path("channels/wechat/login.py"),
+    Path("channels/wechat/media.py"),
+    Path("channels/wechat/store.py"),
+}
 WITH_SQL |= {Path("desk/accounts.py"), Path("desk/sessions.py"), Path("desk/presence.py")}
 WITH_SQL |= {Path("desk/queue.py"), Path("desk/live.py"), Path("desk/views.py"), Path("desk/audit.py")}
 WITH_SQL |= {Path("desk/drafts.py"), Path("desk/choices.py")}

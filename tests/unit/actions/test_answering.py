@@ -4,8 +4,8 @@ import pytest
 
 from actions.answering import Answer, Explain, Repeat
 from actions.base import texts
-from knowledge import Context
-from tests.unit.actions.fakes import CITATION, FakeServices, Resident, kinds
+from knowledge import Context, paused
+from tests.unit.actions.fakes import CITATION, OFFER, FakeServices, Resident, kinds
 from tests.unit.channels.fakes import ANSWER
 
 
@@ -74,9 +74,14 @@ def test_a_first_message_about_a_source_is_a_question():
     assert kinds(Resident().asks(Answer, "招聘会的数字出自哪里", "ask_source")) == ["answer"]
 
 
-def test_without_a_knowledge_base_the_failure_is_told_to_rasa():
-    with pytest.raises(RuntimeError, match="knowledge base"):
-        Resident(FakeServices(knowledge=None)).asks(Answer, "去年办了几场招聘会")
+def test_without_a_knowledge_base_a_ticket_is_offered_and_no_editor_is_told():
+    resident = Resident(FakeServices(knowledge=None))
+    (message,) = resident.asks(Answer, "去年办了几场招聘会")
+    assert (message["kind"], message["text"]) == ("no_answer", paused().text)
+    assert OFFER in message["buttons"]
+    assert resident.services.unanswered == []
+    # The question becomes the petition, as after every refusal.
+    assert resident.slots["knowledge_context"]["unanswered"] == "去年办了几场招聘会"
 
 
 def test_the_last_message_is_said_again():

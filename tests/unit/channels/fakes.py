@@ -15,6 +15,7 @@ from sqlalchemy.pool import StaticPool
 from channels import store  # noqa: F401 - its table belongs to the schema
 from petitions import Keyring
 from storage import Base
+from storage.switches import Switches
 from suqiutong.assisting import assist
 
 THREADS = ThreadPoolExecutor(2)
@@ -69,6 +70,8 @@ class FakeSettings:
     rasa_timeout_seconds: float = 2.0
     public_url: str = "https://example.test"
     session_hours: int = 12
+    late_answer_minutes: int = 60
+    monitor_token: str = ""
     messages_per_minute: int = 100
     address_messages_per_minute: int = 1000
     lookups_per_minute: int = 100
@@ -150,6 +153,9 @@ class FakeServices:
     secret: bytes = b"a secret of thirty-two bytes long"
     keyring: Keyring = KEYRING
     wechat: Any = None
+
+    def __post_init__(self) -> None:
+        self.switches = Switches(self.sessions, self.clock, every_seconds=0.0)
 
     def clock(self) -> datetime:
         return NOW

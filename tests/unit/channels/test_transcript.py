@@ -36,7 +36,7 @@ def test_the_same_id_finds_the_stored_reply(session):
     first = store.receive(session, "a", "一", "id-1", now=NOW)
     store.record_replies(session, "a", first.number, [{"kind": "notice", "text": "好"}], now=NOW)
     again = store.receive(session, "a", "一", "id-1", now=NOW)
-    assert again == store.Received(1, ({"kind": "notice", "text": "好"},))
+    assert again == store.Received(1, ({"kind": "notice", "text": "好"},), is_repeat=True)
     assert store.receive(session, "b", "一", "id-1", now=NOW).replies == ()
     assert len(store.transcript(session, "a")) == 2
 
@@ -91,7 +91,7 @@ def test_a_signed_value_that_is_no_string_is_nothing():
 
 
 def test_every_error_has_a_sentence_and_a_status():
-    fields = {"limit": 2000, "form": "/petition", "sentence": "不行。"}
+    fields = {"limit": 2000, "help": "请拨打 12345。", "sentence": "不行。"}
     errors = [ChannelError(code, **fields) for code in ChannelError.codes()]
     assert len(errors) > 10
     assert all(error.sentence and 400 <= error.status < 600 for error in errors)

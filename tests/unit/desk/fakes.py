@@ -22,6 +22,7 @@ from knowledge.worklist import WorkList
 from language.danger import Danger
 from petitions import Draft, Route, read_message
 from storage import begin_writing
+from storage.switches import Switches
 from suqiutong.assisting import assist
 from tests.integration.cases import KEYRING
 
@@ -154,6 +155,7 @@ class FakeDesk:
     problems: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.switches = Switches(self.sessions, self.clock, every_seconds=0.0)
         self.work_list = WorkList(self.sessions, lambda: self.encoder, lexicon())
 
     def documents(self) -> list[Any]:

@@ -43,6 +43,18 @@ def test_a_refusal_names_the_number_for_its_topic(text: str, number: str | None)
     assert ("12333" in said) == (number is not None)
 
 
+def test_while_free_answers_are_off_curated_entries_alone_answer() -> None:
+    off: list[bool] = []
+    served = Answers(Base(Reply("answer", "办了12场")), Curated(), [PHONE], is_off=lambda: bool(off))  # type: ignore[arg-type]
+    assert served.answer("社保讲座办了几场").text == "办了12场"
+    off.append(True)
+    assert served.answer("热线怎么打") is CURATED
+    reply = served.answer("社保讲座办了几场")
+    assert (reply.kind, reply.is_paused, reply.buttons) == ("no_answer", True, refusal().buttons)
+    assert "12" not in reply.text.replace("12345", "").replace("12333", "")
+    assert "12333" in reply.text
+
+
 def test_an_answer_is_left_as_it_is() -> None:
     found = Reply("answer", "办了12场")
     assert answers(found).answer("社保讲座办了几场") is found
