@@ -264,19 +264,18 @@ class Chat:
         self, conversation: str, number: int, text: str, said: Said | None, has_inbox: bool, has_earlier: bool
     ) -> list[dict[str, Any]]:
         """The assistant's reply, recorded; what fails calls a person, who finds what was typed."""
-        reason = None
         try:
             said = said or await self._say(conversation, text, number, has_inbox, has_earlier)
+            self.fresh.put(conversation, number, said.messages)
+            return await self._record(conversation, number, said, has_inbox)
         except SQLAlchemyError:
             raise
         except Exception as error:
-            reason = await run_in_threadpool(self._reason_of, conversation, number, error)
+            reason = self._reason_of(error)
             if reason is None:
                 raise
             logger.error("handed_over conversation=%s error=%s", conversation, type(error).__name__)
-            said = Said([])
-        self.fresh.put(conversation, number, said.messages)
-        return await self._record(conversation, number, said, has_inbox, reason)
+            return await self._record(conversation, number, said or Said([]), has_inbox, reason)
 
     async def _say(self, conversation: str, text: str, number: int, has_inbox: bool, has_earlier: bool) -> Said:
         """What is said to a message, after those before it that wait."""
@@ -292,7 +291,7 @@ class Chat:
         return said
 
     async def _record(
-        self, conversation: str, number: int, said: Said, has_inbox: bool, reason: Reason | None
+        self, conversation: str, number: int, said: Said, has_inbox: bool, reason: Reason | None = None
     ) -> list[dict[str, Any]]:
         """Store what is said, and call a person in the same transaction where it needs one; what the resident gets.
 
@@ -379,12 +378,11 @@ class Chat:
             session.commit()
             return said
 
-    def _reason_of(self, conversation: str, number: int, error: Exception) -> Reason | None:
-        """Why an exchange that failed needs a person; None when the resident may simply try again."""
+    def _reason_of(self, error: Exception) -> Reason | None:
+        """Why an exchange that failed needs a person; None when its message waits."""
         is_down = isinstance(error, ChannelError)
         down_for = self._services.clock() - self._down_since if is_down and self._down_since else None
-        with self._services.sessions() as session:
-            return calling.reason_of_error(session, conversation, number, down_for=down_for)
+        return calling.reason_of_error(down_for)
 
 
 def _settle(answered: asyncio.Future[list[dict[str, Any]]], outcome: list[dict[str, Any]] | Exception) -> None:

@@ -68,21 +68,15 @@ def reason_of(session: Session, conversation: str, number: int, said: Said) -> R
     return "failed" if failures >= rules.failures else None
 
 
-def reason_of_error(session: Session, conversation: str, number: int, *, down_for: timedelta | None) -> Reason | None:
-    """Why an exchange that failed calls a person; None when the resident may simply try again.
+def reason_of_error(down_for: timedelta | None) -> Reason | None:
+    """Why an exchange that failed calls a person; None when the message may wait until understanding is back.
 
     Args:
-        session: Open.
-        conversation: Identity of the conversation.
-        number: Of the message that got no reply.
         down_for: How long understanding has been down; None when something else failed.
     """
-    rules = own_rules()
-    if down_for is None:
+    if down_for is None or down_for >= timedelta(minutes=own_rules().down_minutes):
         return "error"
-    if down_for >= timedelta(minutes=rules.down_minutes):
-        return "error"
-    return "error" if 1 + store.failures_before(session, conversation, number, rules) >= rules.failures else None
+    return None
 
 
 def called_off(session: Session, conversation: str, *, now: datetime) -> Said | None:

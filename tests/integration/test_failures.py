@@ -426,7 +426,7 @@ def test_safety_advice_needs_neither_database_nor_understanding_on_the_web():
             (message,) = (await chat(client, text)).json()["messages"]
             assert message["kind"] == kind
         page = await client.post("/", data={"text": "家里有煤气味"}, headers=SAME_SITE | JSON)
-        assert "可能是燃气泄漏" in page.json()["html"]
+        assert "可能是燃气泄漏" in page.json()["loose"]
 
     run(scenario, services=FakeServices(sessions=broken), rasa=FailingRasa())
 

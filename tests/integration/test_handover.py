@@ -331,11 +331,14 @@ def test_understanding_that_stays_down_calls_a_person_and_nothing_is_lost(servic
         resident.rasa.is_down = True
         refused = await resident.http.post("/api/chat", json={"text": "漏水了", "session": resident.session})
         assert refused.status_code == 503
+        services.now += timedelta(minutes=own_rules().down_minutes)
         (message,) = await resident.say("还在漏")
         assert message["kind"] == "handoff"
         assert "没有丢" in message["text"]
         resident.rasa.is_down = False
         assert (await resident.say("好了吗"))[0]["kind"] == "smalltalk"
+        # What waited is answered first; what a person was called for is theirs.
+        assert resident.rasa.messages == ["你好", "漏水了", "好了吗"]
 
     talk(services, scenario)
     assert the_handover(services).reason == "error"
@@ -385,7 +388,7 @@ def test_any_error_of_the_machine_calls_a_person(services, monkeypatch):
             raise ValueError("broken")
         return note_understood(*arguments)
 
-    monkeypatch.setattr("channels.chat.note_understood", fail_once)
+    monkeypatch.setattr("channels.late.note_understood", fail_once)
 
     async def scenario(resident):
         messages = await resident.say("你好")

@@ -181,15 +181,10 @@ def test_a_more_urgent_reason_takes_the_place_of_the_first(session):
     assert len(store.open_ids(session)) == 1
 
 
-def test_errors_call_a_person_when_they_repeat_or_last(session):
-    number = transcript.receive(session, TALK, "你好", None, now=NOW).number
-    session.flush()
-    assert calling.reason_of_error(session, TALK, number, down_for=None) == "error"
-    assert calling.reason_of_error(session, TALK, number, down_for=timedelta(seconds=5)) is None
-    assert calling.reason_of_error(session, TALK, number, down_for=timedelta(minutes=3)) == "error"
-    second = transcript.receive(session, TALK, "在吗", None, now=NOW).number
-    session.flush()
-    assert calling.reason_of_error(session, TALK, second, down_for=timedelta(seconds=5)) == "error"
+def test_errors_call_a_person_unless_the_message_may_wait():
+    assert calling.reason_of_error(None) == "error"
+    assert calling.reason_of_error(timedelta(seconds=5)) is None
+    assert calling.reason_of_error(timedelta(minutes=3)) == "error"
 
 
 def test_a_resident_may_call_it_off_while_nobody_has_come(session):
