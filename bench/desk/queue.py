@@ -256,9 +256,11 @@ def main() -> None:
         hall = services.jurisdiction.hall("6", subdistrict=services.jurisdiction.name).name
         station = services.jurisdiction.hall("N", community=services.jurisdiction.communities[0]).name
         with services.writing() as session:
-            member, _ = add_staff(session, "bench", Role.SUPERVISOR, hall, now=now)
+            # Writing the tickets may take longer than a login lasts.
+            entered_at = services.clock()
+            member, _ = add_staff(session, "bench", Role.SUPERVISOR, hall, now=entered_at)
             set_password(member, "a password for nobody")
-            cookie = open_session(session, member, is_complete=True, now=now)
+            cookie = open_session(session, member, is_complete=True, now=entered_at)
         with services.sessions() as session:
             rare = session.scalar(text("SELECT number FROM petition WHERE id = :id"), {"id": given.tickets // 3})
         fields = {"station": station, "middle": given.tickets // 2, "rare": rare}
