@@ -7,8 +7,10 @@ import argparse
 import logging
 import os
 import sys
+import traceback
 import warnings
 from pathlib import Path
+from typing import Any, Dict
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,6 +29,47 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=5005, help="port on 127.0.0.1 (default %(default)s)")
     parser.add_argument("--actions", default="http://127.0.0.1:5055/webhook", help="the action server's webhook")
     return parser.parse_args()
+
+
+class WordlessFormatter(logging.Formatter):
+    """Writes of an exception where it happened and its type; the text of a failed action holds the conversation."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802 - as in the library
+        """The stack of each exception of the chain, the last one first."""
+        lines, error = ["Traceback (most recent call last):\n"], ei[1]
+        while error is not None:
+            lines += [*traceback.format_tb(error.__traceback__), f"{type(error).__module__}.{type(error).__name__}\n"]
+            error = error.__cause__ or error.__context__
+        return "".join(lines).rstrip("\n")
+
+
+def keep_event_alone(_logger: Any, _method: str, told: Dict[str, Any]) -> Dict[str, Any]:  # noqa: ANN401
+    """Of a structured entry its name, its level and the type of the error; the rest may be a resident's words."""
+    kept = {name: told[name] for name in ("event", "level") if name in told}
+    error = sys.exc_info()[0]
+    return {**kept, "error": error.__name__} if error else kept
+
+
+def log_without_words() -> None:
+    """Log warnings and errors without what a resident said.
+
+    Rasa writes the text of a message whose handling fails or is given up, the local variables of its tracebacks, and
+    the whole tracker that a failed action returns.
+    """
+    import structlog
+    from rasa.utils.log_utils import configure_structlog
+
+    configure_structlog(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.add_log_level,
+            keep_event_alone,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(WordlessFormatter("%(message)s"))
 
 
 def check_action_results_quickly() -> None:
@@ -80,10 +123,8 @@ def main() -> None:
 
     from rasa.core.run import serve_application
     from rasa.core.utils import AvailableEndpoints
-    from rasa.utils.log_utils import configure_structlog
 
-    # Below warning level Rasa writes residents' words into its log.
-    configure_structlog(logging.WARNING)
+    log_without_words()
     check_action_results_quickly()
     tell_what_was_understood()
     serve_application(

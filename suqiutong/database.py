@@ -33,7 +33,8 @@ def make_engine(address: str) -> Engine:
     try:
         url = make_url(address)
         is_sqlite = url.get_backend_name() == "sqlite"
-        engine = create_engine(url, pool_pre_ping=not is_sqlite)
+        # The text of an error holds the values of the row unless they are hidden: a name, a phone, what was written.
+        engine = create_engine(url, pool_pre_ping=not is_sqlite, hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise CommandError(f"SUQIUTONG_DATABASE_URL: {error}") from error
     if is_sqlite:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import base64
 import hmac
-import logging
 import os
 from typing import TYPE_CHECKING
 
 from suqiutong import rasa
+from suqiutong.logs import start_logging
 from suqiutong.settings import ROOT, Settings, read_secret
 from suqiutong.wiring import Services
 
@@ -17,14 +17,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 WARM_UP = "你好"
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s - %(message)s"
-
-
-def start_logging(settings: Settings) -> None:
-    """Log to stderr, which `up` keeps in a file; libraries speak from warning on."""
-    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
-    for name in ("actions", "channels", "desk", "knowledge", "petitions", "suqiutong", "web"):
-        logging.getLogger(name).setLevel(settings.log_level.upper())
 
 
 def prepare(services: Services) -> None:
@@ -63,7 +55,7 @@ def run_actions(services: Services) -> None:
     """Serve Rasa's calls until told to stop."""
     from actions.server import serve
 
-    start_logging(services.settings)
+    start_logging(services.settings.log_level)
     prepare(services)
     serve(services, services.settings.actions_port)
 
@@ -72,7 +64,7 @@ def run_worker(services: Services) -> None:
     """Do what is due on schedule until told to stop."""
     from suqiutong import worker
 
-    start_logging(services.settings)
+    start_logging(services.settings.log_level)
     worker.run_worker(services)
 
 
@@ -80,7 +72,7 @@ def run_web(services: Services) -> None:
     """Serve residents and programs until told to stop."""
     from channels.app import create_app
 
-    start_logging(services.settings)
+    start_logging(services.settings.log_level)
     prepare(services)
     settings = services.settings
     _serve(create_app(services), settings.host, settings.web_port, is_behind_proxy=bool(settings.public_url))
@@ -90,7 +82,7 @@ def run_desk(services: Services) -> None:
     """Serve the people of the office until told to stop."""
     from desk.app import create_app
 
-    start_logging(services.settings)
+    start_logging(services.settings.log_level)
     prepare(services)
     services.assist(WARM_UP)
     services.read_draft(WARM_UP)
