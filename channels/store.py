@@ -6,10 +6,10 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, String, UniqueConstraint, case, delete, func, select
+from sqlalchemy import JSON, CursorResult, String, UniqueConstraint, case, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels.handover.model import Handover, HandoverEvent, HandoverTyping
@@ -19,6 +19,8 @@ from petitions import parse_reference
 from storage import Base, UtcDateTime, begin_writing
 
 RESIDENT = "resident"
+# No longer than the shortest time in `petitions/privacy.yml`: a name or a number may stand in what was said.
+TRANSCRIPT_RETENTION = timedelta(days=365)
 # 查询码 and the code after it, however the sentence joins them.
 QUERY_CODE = re.compile(r"查询码[\s*：:是为]*(?P<code>[0-9A-Za-z][0-9A-Za-z-]{3,})\**")
 
@@ -243,6 +245,13 @@ def forget(session: Session, conversations: Sequence[str]) -> None:
     session.execute(delete(TurnLabel).where(TurnLabel.message_id.in_(select(ChatMessage.id).where(mine))))
     session.execute(delete(ChatWaiting).where(ChatWaiting.conversation.in_(conversations)))
     session.execute(delete(ChatMessage).where(mine))
+
+
+def purge_transcripts(session: Session, before: datetime) -> int:
+    """Delete what was said before a time; how many messages that were. Labels have a time of their own."""
+    begin_writing(session)
+    gone = session.execute(delete(ChatMessage).where(ChatMessage.created_at < before))
+    return gone.rowcount if isinstance(gone, CursorResult) else 0
 
 
 def transcript(session: Session, conversation: str, *, limit: int = 200) -> list[ChatMessage]:

@@ -59,22 +59,25 @@ def recompute(services: Services) -> int:
 
 
 def clean(services: Services) -> int:
-    """Delete what is kept longer than it may be: questions, labels, personal data, delivered messages; how much."""
+    """Delete what is kept longer than it may be, from what was said to what was delivered; how much."""
     from channels import waiting
+    from channels.store import TRANSCRIPT_RETENTION, purge_transcripts
     from channels.turns import LABEL_RETENTION, purge_labels
     from channels.wechat.login import purge_logins
     from channels.wechat.rules import own_rules as wechat_rules
     from channels.wechat.store import purge as purge_wechat
-    from desk import choices, drafts
+    from desk import choices, drafts, sessions
     from knowledge.unanswered import RETENTION, purge_unanswered
     from petitions.privacy import purge
 
     now = services.clock()
     with services.writing() as session:
         done = purge_unanswered(session, now - RETENTION) + purge_labels(session, now - LABEL_RETENTION)
+        done += purge_transcripts(session, now - TRANSCRIPT_RETENTION)
         done += choices.purge_choices(session, now - choices.RETENTION)
         done += drafts.drop_old_calls(session, now=now)
         done += waiting.purge(session, now - timedelta(hours=services.settings.session_hours))
+        sessions.drop_ended(session, now=now, longest=timedelta(hours=services.settings.desk_session_hours))
     with services.writing() as session:
         done += purge_outbox(session, now=now)
     with services.writing() as session:

@@ -16,7 +16,9 @@ from huey import MemoryHuey
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from channels.store import receive, transcript
+from channels.store import TRANSCRIPT_RETENTION, receive, transcript
+from desk.accounts import Role, add_staff
+from desk.sessions import StaffSession, open_session
 from petitions.clocks import own_clocks
 from petitions.errors import PetitionError
 from petitions.log import verify
@@ -390,6 +392,20 @@ def test_the_schedule_does_every_job(services: ClockedServices) -> None:
         assert session.scalar(select(func.count()).select_from(Notice)) > 0
         assert not has_unread(session)
     assert jobs.clean(services) == 0
+
+
+def test_the_nightly_cleaning_deletes_old_transcripts_and_ended_logins(services: ClockedServices) -> None:
+    with services.writing() as session:
+        receive(session, "a", "我叫王小红，电话13800138000", None, now=NOW)
+        member, _ = add_staff(session, "张三", Role.OPERATOR, HALL, now=NOW)
+        session.flush()
+        open_session(session, member, is_complete=True, now=NOW)
+    services.now = NOW + TRANSCRIPT_RETENTION
+    assert jobs.clean(services) == 0
+    services.now += timedelta(seconds=1)
+    assert jobs.clean(services) == 1
+    with services.sessions() as session:
+        assert session.scalar(select(func.count()).select_from(StaffSession)) == 0
 
 
 def test_a_job_that_fails_is_a_line_without_words(services: ClockedServices, monkeypatch, caplog) -> None:

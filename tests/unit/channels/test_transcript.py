@@ -1,5 +1,7 @@
 """What is stored of a conversation, and what is not."""
 
+from datetime import timedelta
+
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
@@ -7,6 +9,7 @@ from channels import store
 from channels.errors import ChannelError
 from channels.texts import say
 from channels.tokens import Tokens
+from petitions.privacy import own_privacy
 from tests.unit.channels.fakes import CODE, NOW, REPLIES, memory_sessions
 
 SECRET = b"a secret of thirty-two bytes long"
@@ -45,6 +48,15 @@ def test_the_transcript_is_the_end_of_a_long_conversation(session):
     for number in range(10):
         store.receive(session, "a", str(number), None, now=NOW)
     assert [row.payload["text"] for row in store.transcript(session, "a", limit=3)] == ["7", "8", "9"]
+
+
+def test_what_was_said_long_ago_is_deleted_before_anything_of_a_ticket_is(session):
+    store.receive(session, "a", "一", None, now=NOW)
+    store.receive(session, "a", "二", None, now=NOW + timedelta(days=1))
+    assert store.purge_transcripts(session, NOW) == 0
+    assert store.purge_transcripts(session, NOW + timedelta(hours=1)) == 1
+    assert [row.payload["text"] for row in store.transcript(session, "a")] == ["二"]
+    assert timedelta(days=min(own_privacy().retention.values())) >= store.TRANSCRIPT_RETENTION
 
 
 def test_a_query_code_is_not_stored(session):
