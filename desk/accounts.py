@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import JSON, ForeignKey, String, Text, select
+from sqlalchemy import JSON, ColumnElement, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from petitions import Actor
@@ -117,9 +117,15 @@ def add_staff(
 
 
 def change_staff(
-    session: Session, name: str, *, role: Role | None = None, unit: str | None = None, network: Network | None = None
+    session: Session,
+    name: str,
+    *,
+    role: Role | None = None,
+    unit: str | None = None,
+    now: datetime,
+    network: Network | None = None,
 ) -> Staff:
-    """Give a member another role or another unit.
+    """Give a member another role or another unit; tokens of theirs that the new role does not carry are revoked.
 
     Raises:
         AccountError: there is no such member, unit, or role of a person.
@@ -128,6 +134,8 @@ def change_staff(
     role, unit = role or Role(member.role), unit or member.unit or ""
     _check_place(role, unit, network)
     member.role, member.unit = role, unit
+    if role is not Role.ADMIN:
+        _revoke_tokens(session, member, AccessToken.role != role, now=now)
     return member
 
 
@@ -154,12 +162,7 @@ def disable_staff(session: Session, name: str, *, now: datetime) -> int:
     if member.disabled_at:
         raise AccountError("disabled", f"{name} is disabled already")
     member.disabled_at = now
-    tokens = session.scalars(
-        select(AccessToken).where(AccessToken.staff_id == member.id, AccessToken.revoked_at.is_(None))
-    ).all()
-    for token in tokens:
-        token.revoked_at = now
-    return len(tokens)
+    return _revoke_tokens(session, member, now=now)
 
 
 def reset_password(session: Session, name: str) -> tuple[Staff, str]:
@@ -210,6 +213,8 @@ def is_weak(member: Staff, password: str) -> bool:
 def is_password(member: Staff | None, password: str) -> bool:
     """Whether this is the password of a member who may log in; it takes as long when there is no such member."""
     may_enter = member is not None and member.disabled_at is None and member.password_hash is not None
+    # A longer one is wrong whatever it begins with, and costs no more time than any other.
+    may_enter = may_enter and len(password) <= MOST_PASSWORD
     known = member.password_hash if member is not None and may_enter else None
     try:
         _HASHER.verify(known or _NOBODY, password[:MOST_PASSWORD])
@@ -271,6 +276,15 @@ def check_token(session: Session, token: str, role: str) -> str | None:
 def digest_of(token: str) -> str:
     """What is kept of a random token: with 256 bits there is nothing to guess, so no slow hash is needed."""
     return sha256(token.encode()).hexdigest()
+
+
+def _revoke_tokens(session: Session, member: Staff, *which: ColumnElement[bool], now: datetime) -> int:
+    tokens = session.scalars(
+        select(AccessToken).where(AccessToken.staff_id == member.id, AccessToken.revoked_at.is_(None), *which)
+    ).all()
+    for token in tokens:
+        token.revoked_at = now
+    return len(tokens)
 
 
 def _known(session: Session, name: str) -> Staff:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ from desk.pages import Pages
 from desk.services import Services
 from storage import begin_writing
 from web.requests import address_of, field, read_form, set_cookie
+
+logger = logging.getLogger(__name__)
 
 Form = Annotated[FormData, Depends(read_form)]
 OIDC_COOKIE = "desk_login"
@@ -48,9 +51,9 @@ class Logins:
             member = find_staff(session, name)
         # Outside of any transaction: the hash takes its time.
         if not is_password(member, password) or member is None:
-            raise DeskError("wrong_login")
+            raise _refused("wrong_login", attempt)
         if goes_by_provider(services, member):
-            raise DeskError("oidc_only")
+            raise _refused("oidc_only", attempt)
         return self._open(member, attempt, is_complete=not member.has_factor, old=old)
 
     def by_code(self, person: Person, code: str, *, address: str) -> str:
@@ -67,7 +70,7 @@ class Logins:
             is_right = factor.use_code(locked, services.keyring, code, now=services.clock(), key=services.secret)
             session.commit()
         if not is_right:
-            raise DeskError("wrong_code")
+            raise _refused("wrong_code", attempt)
         return self._open(member, attempt, is_complete=True, old=person.token)
 
     def change_password(self, person: Person, current: str, new: str, again: str, *, address: str) -> str:
@@ -98,7 +101,7 @@ class Logins:
         """
         attempt = self._count(person.member.name, address)
         if not is_password(person.member, password):
-            raise DeskError("wrong_password")
+            raise _refused("wrong_password", attempt)
         with self._services.sessions() as session:
             begin_writing(session)
             sessions.forget_attempt(session, attempt)
@@ -108,7 +111,11 @@ class Logins:
     def _count(self, account: str, address: str) -> sessions.Attempt:
         services = self._services
         with services.sessions() as session:
-            attempt = sessions.count_attempt(session, services.secret, account, address, now=services.clock())
+            try:
+                attempt = sessions.count_attempt(session, services.secret, account, address, now=services.clock())
+            except DeskError:
+                logger.warning("login_locked_out")
+                raise
             session.commit()
         return attempt
 
@@ -118,7 +125,14 @@ class Logins:
             sessions.forget_attempt(session, attempt)
             token = sessions.open_session(session, member, is_complete=is_complete, now=self._services.clock(), old=old)
             session.commit()
+        logger.info("login staff=%d complete=%s", member.id, is_complete)
         return token
+
+
+def _refused(code: str, attempt: sessions.Attempt) -> DeskError:
+    """A refusal that the log tells of, by the digest of what was tried: a password may have been typed as the name."""
+    logger.warning("login_refused code=%s account=%s", code, attempt.account[:12])
+    return DeskError(code)
 
 
 def login_router(services: Services, pages: Pages) -> APIRouter:
@@ -214,6 +228,7 @@ def oidc_router(services: Services, provider: OpenId) -> APIRouter:
             is_complete, old = not member.has_factor, request.cookies.get(COOKIE)
             token = sessions.open_session(session, member, is_complete=is_complete, now=services.clock(), old=old)
             session.commit()
+        logger.info("login staff=%d complete=%s by=oidc", member.id, is_complete)
         response = RedirectResponse(then, 303)
         set_cookie(response, request, COOKIE, token, hours=hours)
         response.delete_cookie(OIDC_COOKIE, httponly=True, samesite="lax")

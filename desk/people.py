@@ -109,7 +109,7 @@ def _change(session: Session, step: str, name: str, form: FormData, person: Pers
             given = {"role": field(form, "role"), "unit": field(form, "unit")}
             if member is not None:
                 given |= {"before_role": member.role, "before_unit": member.unit or ""}
-            change_staff(session, name, role=_role(given["role"]), unit=given["unit"])
+            change_staff(session, name, role=_role(given["role"]), unit=given["unit"], now=now)
         case _:
             raise WebError("malformed")
     if member is not None:

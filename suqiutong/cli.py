@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ from suqiutong.backup import back_up
 from suqiutong.backup import restore as put_back
 from suqiutong.doctor import examine
 from suqiutong.errors import CommandError
-from suqiutong.settings import read_settings, settings_table
+from suqiutong.settings import read_settings, settings_table, shown_settings
 from suqiutong.transactions import transaction
 from suqiutong.up import run_everything, train_model
 from suqiutong.wiring import Services
@@ -72,6 +73,8 @@ RoleOption = Annotated[Role, typer.Option("--role", help="What the holder may do
 
 def app() -> None:
     """Run the command line; every failure becomes one line."""
+    # Database, transcripts and logs are for the account that runs the product, and for nobody else on the machine.
+    os.umask(0o077)
     try:
         commands()
     except Exception as error:
@@ -170,8 +173,8 @@ def settings(
     if markdown:
         typer.echo(settings_table())
         return
-    for name, value in read_settings().model_dump().items():
-        typer.echo(f"SUQIUTONG_{name.upper()}={'' if value is None else value}")
+    for name, value in shown_settings(read_settings()).items():
+        typer.echo(f"SUQIUTONG_{name.upper()}={value}")
 
 
 @commands.command()
@@ -318,8 +321,8 @@ def change_person(
     unit: UnitOption = None,
 ) -> None:
     """Give a member another role or unit; they have to log in again."""
-    with transaction(read_settings()) as (session, _now):
-        sessions.close_all(session, accounts.change_staff(session, name, role=role, unit=unit))
+    with transaction(read_settings()) as (session, now):
+        sessions.close_all(session, accounts.change_staff(session, name, role=role, unit=unit, now=now))
 
 
 @people.command("reset-password")

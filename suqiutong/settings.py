@@ -18,6 +18,9 @@ from suqiutong.errors import CommandError
 ROOT = Path(__file__).resolve().parent.parent
 
 SECRETS = "secrets.json"
+HIDDEN = "***"
+# Between the colon and the last @ of an address.
+_PASSWORD = re.compile(r"(?<=://)(?P<name>[^:/@]*:)[^/]*(?=@)")
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -283,6 +286,14 @@ def settings_table() -> str:
         default = "" if field.default in (None, "") else f"`{field.default}`"
         rows.append(f"| `SUQIUTONG_{name.upper()}` | {default} | {field.description} |")
     return "\n".join(rows)
+
+
+def shown_settings(settings: Settings) -> dict[str, str]:
+    """The settings as they may be shown to whoever looks over a shoulder: secrets and passwords as stars."""
+    shown = {name: "" if value is None else str(value) for name, value in settings.model_dump().items()}
+    if shown["desk_oidc_client_secret"]:
+        shown["desk_oidc_client_secret"] = HIDDEN
+    return {name: _PASSWORD.sub(rf"\g<name>{HIDDEN}", value) for name, value in shown.items()}
 
 
 def read_secret(folder: Path) -> bytes:

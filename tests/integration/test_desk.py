@@ -1,5 +1,6 @@
 """The desk over HTTP: who gets in, what each may see and do, and what a forged, stale or repeated form does."""
 
+import logging
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,17 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from desk.accounts import PERSONS, Role, Staff, disable_staff, find_staff, reset_password
+from desk.accounts import (
+    PERSONS,
+    Role,
+    Staff,
+    change_staff,
+    check_token,
+    create_token,
+    disable_staff,
+    find_staff,
+    reset_password,
+)
 from desk.app import create_app
 from desk.entry import COOKIE, routes_of
 from desk.live import changed_since, newest_event
@@ -107,6 +118,21 @@ def test_a_session_that_somebody_else_has_set_is_worth_nothing(services, browser
     assert log_in(victim, "张三").status_code == 303
     assert victim.cookies[COOKIE] != fixed
     assert thief.get("/tickets").headers["Location"].startswith("/login")
+
+
+def test_the_log_tells_who_got_in_and_names_nobody_who_did_not(services, browser, caplog):
+    member = services.add("张三", Role.OPERATOR, HALL)
+    with caplog.at_level(logging.INFO, "desk"):
+        log_in(browser(), "张三", "geheim-geheim")
+        log_in(browser(), "张三")
+        for _ in range(6):
+            log_in(browser(), "geheim-geheim")
+    said = [record.getMessage() for record in caplog.records if record.name == "desk.login"]
+    assert said[0].startswith("login_refused code=wrong_login account=")
+    assert said[1] == f"login staff={member.id} complete=True"
+    assert said[-1] == "login_locked_out"
+    assert "geheim" not in caplog.text
+    assert "张三" not in caplog.text
 
 
 def test_an_account_is_locked_out_for_a_while(services, browser):
@@ -530,6 +556,18 @@ def test_an_administrator_looks_after_people(services, browser, session):
     assert find_staff(session, "赵六").unit == HALL
     assert client.post("/people", data={"step": "disable", "name": "赵六"}).status_code == 200
     assert log_in(browser(), "赵六", password).status_code == 401
+
+
+def test_who_changes_their_role_loses_the_tokens_that_it_does_not_carry(services, session):
+    services.add("王管理", Role.ADMIN, HALL)
+    begin_writing(session)
+    kept, lost = (create_token(session, "王管理", role, now=NOW) for role in (Role.OPERATOR, Role.ADMIN))
+    change_staff(session, "王管理", unit=STATION, now=NOW)
+    assert check_token(session, lost, Role.OPEN311) == "王管理"
+    change_staff(session, "王管理", role=Role.OPERATOR, now=NOW)
+    session.commit()
+    assert check_token(session, kept, Role.OPERATOR) == "王管理"
+    assert check_token(session, lost, Role.OPERATOR) is None
 
 
 @pytest.mark.parametrize(

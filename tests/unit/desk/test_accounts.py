@@ -33,6 +33,12 @@ def test_only_the_password_is_the_password(member):
     assert not is_password(member, "一个足够长的好密码")
 
 
+def test_a_password_counts_to_its_last_sign(member):
+    set_password(member, "长" * 200)
+    assert is_password(member, "长" * 200)
+    assert not is_password(member, "长" * 201)
+
+
 @pytest.mark.parametrize(("password", "weak"), [("短", True), ("长" * 10, False), ("长" * 201, True)])
 def test_weak_passwords(member, password, weak):
     assert is_weak(member, password) is weak

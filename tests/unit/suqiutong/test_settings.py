@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from suqiutong.errors import CommandError
-from suqiutong.settings import ROOT, Settings, read_settings, settings_table
+from suqiutong.settings import ROOT, Settings, read_settings, settings_table, shown_settings
 
 
 def settings(**values):
@@ -67,3 +67,19 @@ def test_the_table_has_a_row_for_each_setting():
     rows = settings_table().splitlines()[2:]
     assert len(rows) == len(Settings.model_fields)
     assert "| `SUQIUTONG_WEB_PORT` | `8000` | Port of the web process. |" in rows
+
+
+def test_shown_settings_hold_no_secret():
+    found = settings(
+        database_url="postgresql+psycopg://suqiutong:geheim@db:5432/name",
+        queue_url="redis://:geheim@queue/0",
+        desk_oidc_client_secret="geheim",
+        public_url="https://example.org:8443/a@b",
+    )
+    shown = shown_settings(found)
+    assert shown.keys() == Settings.model_fields.keys()
+    assert "geheim" not in "".join(shown.values())
+    assert shown["database_url"] == "postgresql+psycopg://suqiutong:***@db:5432/name"
+    assert shown["desk_oidc_client_secret"] == "***"
+    assert shown["public_url"] == "https://example.org:8443/a@b"
+    assert (shown["models"], shown["web_port"]) == ("", "8000")
