@@ -39,7 +39,7 @@ from petitions.visibility import STRANGER
 from storage.switches import OPEN311
 from web.errors import WebError
 from web.limits import RateLimit
-from web.requests import read_body
+from web.requests import address_of, read_body
 
 CHANNEL = "open311"
 ROLE = "open311"
@@ -102,6 +102,8 @@ def open311_router(services: Services) -> APIRouter:
             case ("services", code):
                 return "service_definition", [definition_of(service_of(code))]
             case _:
+                if pace.take(address_of(request)) is not None:
+                    raise Open311Error(429, "fast")
                 holder = await holder_of(request.query_params.get("api_key"))
                 number = parts[1] if len(parts) == 2 else None
                 query = dict(request.query_params) if number is None else {"service_request_id": number}

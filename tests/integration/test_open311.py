@@ -17,6 +17,7 @@ from petitions import Actor, act
 from petitions.model import Petition
 from petitions.photo_model import Photo
 from petitions.triage import taxonomy
+from storage import begin_writing
 from tests.integration.test_at_once import at_once
 from tests.integration.test_petition_form import CaseServices
 from tests.unit.channels.fakes import NOW, FakeRasa, FakeSettings
@@ -202,6 +203,7 @@ def test_requests_are_filtered_as_the_standard_says(client):
     first = client.file()
     second = client.file(service_code="labour", description="工厂拖欠工资三个月没发")
     with client.services.sessions() as session:
+        begin_writing(session)
         petition = session.scalar(select(Petition).where(Petition.number == second))
         petition.filed_at = NOW - timedelta(days=100)
         petition.ended_at = NOW
@@ -276,6 +278,11 @@ def test_an_error_in_xml(client):
 def test_one_key_may_not_file_too_fast():
     client = Client(address_messages_per_minute=2)
     assert [client.post().status_code for _ in range(3)] == [201, 201, 429]
+
+
+def test_nobody_may_read_too_fast():
+    client = Client(address_messages_per_minute=2)
+    assert [client.get("requests.json").status_code for _ in range(3)] == [200, 200, 429]
 
 
 def test_a_chosen_service_counts_where_the_text_tells_none(client, monkeypatch):
