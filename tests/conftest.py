@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+
+pytest_plugins = ("tests.wordless",)
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 400
@@ -101,7 +103,9 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], output: Path) -
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def running(
+    tmp_path_factory: pytest.TempPathFactory, lines_with_words: Callable[[Path], list[str]]
+) -> Iterator[Product]:
     """The whole product with an empty database; the model is trained first when its inputs have changed."""
     folder = tmp_path_factory.mktemp("product")
     output = folder / "up.txt"
@@ -117,3 +121,5 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         process.send_signal(signal.SIGINT)
         code = process.wait(timeout=60)
     assert code == 0, output.read_text(encoding="utf-8")
+    # What was said to it in all tests is in none of its logs; those of a training name its examples.
+    assert not [line for line in lines_with_words(folder / "data" / "log") if not line.startswith("train.log")]
