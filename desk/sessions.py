@@ -20,6 +20,7 @@ from storage import Base, UtcDateTime, begin_writing
 SPAN = timedelta(minutes=15)
 ACCOUNT_FAILURES = 5
 ADDRESS_FAILURES = 50
+ATTEMPTS_KEPT = timedelta(days=1)
 # How long somebody who has given the password may look for the second factor.
 PENDING = timedelta(minutes=10)
 # A session that is used is noted no more often than this.
@@ -73,7 +74,7 @@ def count_attempt(session: Session, secret: bytes, account: str, address: str, *
         DeskError: `locked_out`, too many have failed; this one is not counted.
     """
     begin_writing(session)
-    session.execute(delete(LoginAttempt).where(LoginAttempt.at < now - timedelta(days=1)))
+    session.execute(delete(LoginAttempt).where(LoginAttempt.at < now - ATTEMPTS_KEPT))
     named = (f"account:{account}", f"address:{address}")
     subjects = [hmac.digest(secret, text.encode(), "sha256").hex() for text in named]
     for subject, limit in zip(subjects, (ACCOUNT_FAILURES, ADDRESS_FAILURES), strict=True):

@@ -1,0 +1,54 @@
+"""The impact assessment says of every kind of data exactly how long the code keeps it."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from channels.store import TRANSCRIPT_RETENTION
+from channels.turns import LABEL_RETENTION
+from channels.wechat.rules import own_rules
+from desk import choices, drafts, sessions
+from knowledge import unanswered
+from petitions.outbox import own_outbox
+from petitions.privacy import own_privacy
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = (ROOT / "docs" / "impact-assessment.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"\| (\d+) (天|小时) \|[^|]*\| `([^`]+)` \|$", DOCUMENT, re.MULTILINE)
+UNITS = {"天": "days", "小时": "hours"}
+
+
+def kept():
+    """How long each rule of the code keeps what it is about."""
+    wechat = own_rules()
+    return {f"petitions/privacy.yml {kind}": timedelta(days=days) for kind, days in own_privacy().retention.items()} | {
+        "channels/store.py TRANSCRIPT_RETENTION": TRANSCRIPT_RETENTION,
+        "channels/turns.py LABEL_RETENTION": LABEL_RETENTION,
+        "knowledge/unanswered.py RETENTION": unanswered.RETENTION,
+        "desk/choices.py RETENTION": choices.RETENTION,
+        "desk/drafts.py LONGEST": drafts.LONGEST,
+        "desk/sessions.py ATTEMPTS_KEPT": sessions.ATTEMPTS_KEPT,
+        "petitions/outbox.yml kept_days": timedelta(days=own_outbox().kept_days),
+        "channels/wechat/rules.yml kept_hours": timedelta(hours=wechat.kept_hours),
+        "channels/wechat/rules.yml kept_answers_days": timedelta(days=wechat.kept_answers_days),
+    }
+
+
+def test_every_period_is_that_of_the_code():
+    assert {rule: timedelta(**{UNITS[unit]: int(count)}) for count, unit, rule in ROWS} == kept()
+
+
+def test_every_file_that_is_named_exists():
+    named = set(re.findall(r"`((?:[a-z]+/)+[\w.-]+\.(?:py|yml|md))", DOCUMENT))
+    assert len(named) > 15
+    assert not {name for name in named if not (ROOT / name).exists()}
+
+
+def test_every_table_that_is_named_exists():
+    written = "".join(path.read_text(encoding="utf-8") for folder in ("petitions", "channels", "desk", "knowledge")
+                      for path in (ROOT / folder).rglob("*.py"))  # fmt: skip
+    tables = set(re.findall(r'__tablename__ = "(\w+)"', written))
+    places = re.findall(r"^\|[^|]*\| ((?:`\w+`、?)+) \|", DOCUMENT, re.MULTILINE)
+    named = {name for place in places for name in re.findall(r"`(\w+)`", place)}
+    assert len(named) > 12
+    assert named <= tables
