@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test train lint types bench lock clean
+.PHONY: help setup run test train lint types bench audit lock clean
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,8 +47,11 @@ bench-desk: ## Measure the assist page while operators type, and a queue of a mi
 bench-understanding: setup ## Compare intent classifiers on the training data (docs/understanding.md).
 	@scripts/bench_understanding.sh
 
+audit: ## Hold every pinned package against the advisory databases (docs/security.md).
+	@scripts/audit.sh
+
 lock: setup ## Pin every package anew.
 	@scripts/lock.sh
 
 clean: ## Remove the environments, the model and the caches; the database, added documents and secrets stay.
-	rm -rf .venv .venv-bot .uv .node node_modules var/models var/knowledge var/knowledge-builds var/log .*_cache
+	rm -rf .venv .venv-bot .uv .node .audit node_modules var/models var/knowledge var/knowledge-builds var/log .*_cache

@@ -5,6 +5,7 @@ set -euo pipefail
 pin() { .uv/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header "$@"; }
 pin --python-version 3.8 requirements-uv.in -o requirements-uv.txt
 pin --python-version 3.11 requirements-node.in -o requirements-node.txt
+pin --python-version 3.11 requirements-audit.in -o requirements-audit.txt
 pin --python-version 3.11 requirements.in -o requirements.txt
 pin --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 pin --python-version 3.10 bot/requirements.in -o bot/requirements.txt

@@ -18,6 +18,7 @@ LOCKS = (
     "requirements-dev.txt",
     "requirements-uv.txt",
     "requirements-node.txt",
+    "requirements-audit.txt",
     "bot/requirements.txt",
 )
 
