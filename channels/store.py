@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, CursorResult, String, UniqueConstraint, case, delete, func, select
+from sqlalchemy import JSON, ColumnElement, CursorResult, String, UniqueConstraint, case, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from channels.handover.model import Handover, HandoverEvent, HandoverTyping
@@ -237,19 +237,26 @@ def names_ticket(session: Session, conversation: str, number: str) -> bool:
 def forget(session: Session, conversations: Sequence[str]) -> None:
     """Delete the transcripts of these conversations, and what was said about them."""
     begin_writing(session)
-    handovers = select(Handover.id).where(Handover.conversation.in_(conversations))
-    for table in (HandoverTyping, HandoverEvent):
-        session.execute(delete(table).where(table.handover_id.in_(handovers)))
-    session.execute(delete(Handover).where(Handover.conversation.in_(conversations)))
+    _drop_handovers(session, Handover.conversation.in_(conversations))
     mine = ChatMessage.conversation.in_(conversations)
     session.execute(delete(TurnLabel).where(TurnLabel.message_id.in_(select(ChatMessage.id).where(mine))))
     session.execute(delete(ChatWaiting).where(ChatWaiting.conversation.in_(conversations)))
     session.execute(delete(ChatMessage).where(mine))
 
 
+def _drop_handovers(session: Session, which: ColumnElement[bool]) -> None:
+    for table in (HandoverTyping, HandoverEvent):
+        session.execute(delete(table).where(table.handover_id.in_(select(Handover.id).where(which))))
+    session.execute(delete(Handover).where(which))
+
+
 def purge_transcripts(session: Session, before: datetime) -> int:
-    """Delete what was said before a time; how many messages that were. Labels have a time of their own."""
+    """Delete what was said before a time, and the hand-overs that ended before; how many messages that were.
+
+    Labels have a time of their own.
+    """
     begin_writing(session)
+    _drop_handovers(session, Handover.ended_at < before)
     gone = session.execute(delete(ChatMessage).where(ChatMessage.created_at < before))
     return gone.rowcount if isinstance(gone, CursorResult) else 0
 

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 from itsdangerous import URLSafeTimedSerializer
+from sqlalchemy import select
 
 from channels import store
 from channels.errors import ChannelError
+from channels.handover.model import Handover, HandoverEvent
 from channels.texts import say
 from channels.tokens import Tokens
 from petitions.privacy import own_privacy
@@ -53,9 +55,21 @@ def test_the_transcript_is_the_end_of_a_long_conversation(session):
 def test_what_was_said_long_ago_is_deleted_before_anything_of_a_ticket_is(session):
     store.receive(session, "a", "一", None, now=NOW)
     store.receive(session, "a", "二", None, now=NOW + timedelta(days=1))
+    for conversation, ended_at in (("a", NOW), ("b", None)):
+        called = Handover(
+            conversation=conversation, state="ended", reason="asked", number=1, began_at=NOW, ended_at=ended_at
+        )
+        session.add(called)
+        session.flush()
+        session.add(
+            HandoverEvent(handover_id=called.id, at=NOW, step="end", actor="张三", role="operator", note="备注")
+        )
+    session.flush()
     assert store.purge_transcripts(session, NOW) == 0
     assert store.purge_transcripts(session, NOW + timedelta(hours=1)) == 1
     assert [row.payload["text"] for row in store.transcript(session, "a")] == ["二"]
+    assert session.scalars(select(Handover.conversation)).all() == ["b"]
+    assert len(session.scalars(select(HandoverEvent)).all()) == 1
     assert timedelta(days=min(own_privacy().retention.values())) >= store.TRANSCRIPT_RETENTION
 
 
