@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, CursorResult, String, UniqueConstraint, case, delete, func, select
+from sqlalchemy import ColumnElement, CursorResult, String, UniqueConstraint, case, cast, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm.attributes import flag_modified
 
 from channels.handover.model import Handover, HandoverEvent, HandoverTyping
 from channels.texts import say
 from channels.waiting import ChatWaiting
 from petitions import parse_reference
-from storage import Base, UtcDateTime, begin_writing
+from storage import Base, SealedJson, UtcDateTime, begin_writing
 
 RESIDENT = "resident"
 # No longer than the shortest time in `petitions/privacy.yml`: a name or a number may stand in what was said.
@@ -39,7 +40,7 @@ class ChatMessage(Base):
     conversation: Mapped[str] = mapped_column(String(64))
     number: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16))
-    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    payload: Mapped[dict[str, Any]] = mapped_column(SealedJson)
     message_id: Mapped[str | None] = mapped_column(String(64))
     answers: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -242,6 +243,22 @@ def forget(session: Session, conversations: Sequence[str]) -> None:
     session.execute(delete(TurnLabel).where(TurnLabel.message_id.in_(select(ChatMessage.id).where(mine))))
     session.execute(delete(ChatWaiting).where(ChatWaiting.conversation.in_(conversations)))
     session.execute(delete(ChatMessage).where(mine))
+
+
+def seal_transcripts(session: Session, *, limit: int = 500) -> int:
+    """Seal what was said before the database sealed transcripts; how many messages. Call again until none.
+
+    Args:
+        session: At the start of a transaction, of an engine that seals; the caller commits.
+        limit: At most this many messages.
+    """
+    begin_writing(session)
+    is_plain = cast(ChatMessage.payload, String).not_like('{"sealed"%')
+    rows = session.scalars(select(ChatMessage).where(is_plain).order_by(ChatMessage.id).limit(limit)).all()
+    for row in rows:
+        flag_modified(row, "payload")
+    session.flush()
+    return len(rows)
 
 
 def _drop_handovers(session: Session, which: ColumnElement[bool]) -> None:

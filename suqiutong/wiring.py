@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from storage import begin_writing
+from storage import begin_writing, seal_with
 from storage.switches import ANSWERS, Switches
 from suqiutong.database import current, make_engine, newest
 from suqiutong.errors import CommandError
@@ -171,7 +171,9 @@ class Services:
     def engine(self) -> Engine:
         """The database engine."""
         self.settings.data_folder.mkdir(parents=True, exist_ok=True)
-        return make_engine(self.settings.database)
+        engine = make_engine(self.settings.database)
+        seal_with(engine, self.secret)
+        return engine
 
     @cached_property
     def sessions(self) -> sessionmaker[Session]:
@@ -220,11 +222,12 @@ class Services:
         return read_account(self.settings)
 
     def protect(self) -> int:
-        """Seal with the present key what is not; how many pieces of personal data.
+        """Seal with the present key what is not; how many pieces of personal data and messages.
 
         Raises:
             CommandError: something is sealed with a key that is not there.
         """
+        from channels.store import seal_transcripts
         from desk import factor
         from petitions.privacy import keys_in_use, reseal
 
@@ -235,6 +238,7 @@ class Services:
                 if lost := used - set(self.keyring.keys):
                     raise CommandError(f"{self.settings.keys_file} lacks {', '.join(sorted(lost))}: restore it")
                 count = reseal(session, self.keyring) + factor.reseal(session, self.keyring)
+                count += seal_transcripts(session)
             done += count
             if not count:
                 return done
