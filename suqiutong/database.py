@@ -47,7 +47,11 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     if isinstance(connection, sqlite3.Connection):
         # The driver would begin a transaction as late as the first write, so that what was read before may be stale.
         connection.isolation_level = None
-        for pragma in ("busy_timeout=15000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in (
+            *("busy_timeout=15000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"),
+            # An erased name must not stand in the free pages of the file; not every build of SQLite sees to it.
+            "secure_delete=ON",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
 
