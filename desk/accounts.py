@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import JSON, ColumnElement, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from zxcvbn import zxcvbn
 
 from petitions import Actor
 from petitions.network import Network, own_network
@@ -20,6 +21,10 @@ from storage import Base, UtcDateTime
 TOKEN_PREFIX = "sqt_"  # noqa: S105 - lets scanners of leaked secrets know one
 LEAST_PASSWORD = 10
 MOST_PASSWORD = 200
+# Of 0 to 4: from here on a password withstands 10^8 guesses. What comes after so many signs only makes it better.
+_LEAST_SCORE = 3
+_ESTIMATED = 72
+_NEAR_WORDS = ("suqiutong", "诉求通", "12345", "jiedao", "街道", "xinfang", "信访", "admin")
 # No 0, 1, i, l, o: an initial password is read aloud and typed once.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _HASHER = PasswordHasher()
@@ -205,9 +210,18 @@ def set_password(member: Staff, password: str) -> None:
     member.must_change = False
 
 
-def is_weak(member: Staff, password: str) -> bool:
-    """Whether a password may not be chosen: too short, too long, or the name."""
-    return not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD or password.strip() == member.name
+def is_weak(member: Staff, password: str, words: Sequence[str] = ()) -> bool:
+    """Whether a password may not be chosen: too short, too long, or guessed from what is common or stands near.
+
+    Args:
+        member: Whose password.
+        password: What was chosen.
+        words: What somebody who guesses would try first: names of the office.
+    """
+    if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
+        return True
+    near = [word for word in (member.name, member.unit, *_NEAR_WORDS, *words) if word]
+    return bool(zxcvbn(password[:_ESTIMATED], user_inputs=near)["score"] < _LEAST_SCORE)
 
 
 def is_password(member: Staff | None, password: str) -> bool:

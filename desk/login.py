@@ -82,7 +82,7 @@ class Logins:
         services, member = self._services, person.member
         if new != again:
             raise DeskError("different_passwords")
-        if is_weak(member, new):
+        if is_weak(member, new, words=(services.jurisdiction.name,)):
             raise DeskError("weak_password", least=LEAST_PASSWORD)
         attempt = self.check_password(person, current, address=address)
         with services.sessions() as session:
