@@ -307,7 +307,12 @@ def account_router(services: Services, pages: Pages) -> APIRouter:
             begin_writing(session)
             member = session.get_one(Staff, person.member.id, with_for_update=True)
             codes = factor.set_factor(member, services.keyring, secret, step=step, key=services.secret)
+            # Whoever is logged in elsewhere has not given it.
+            sessions.close_all(session, member)
+            token = sessions.open_session(session, member, is_complete=True, now=services.clock())
             session.commit()
-        return show(request, "recovery.html", codes=codes)
+        response = show(request, "recovery.html", codes=codes)
+        set_cookie(response, request, COOKIE, token, hours=hours)
+        return response
 
     return router
