@@ -28,6 +28,9 @@ UNITS = {"天": "days", "小时": "hours"}
 def kept():
     """How long each rule of the code keeps what it is about."""
     wechat = own_rules()
+    # Rasa's environment has modules that this one lacks.
+    bot = (ROOT / "bot" / "conversations.py").read_text(encoding="utf-8")
+    rasa_hours = int(re.search(r"^KEPT_SECONDS = (\d+) \* 3600$", bot, re.MULTILINE)[1])
     return {f"petitions/privacy.yml {kind}": timedelta(days=days) for kind, days in own_privacy().retention.items()} | {
         "channels/store.py TRANSCRIPT_RETENTION": TRANSCRIPT_RETENTION,
         "channels/turns.py LABEL_RETENTION": LABEL_RETENTION,
@@ -35,6 +38,7 @@ def kept():
         "desk/choices.py RETENTION": choices.RETENTION,
         "desk/drafts.py LONGEST": drafts.LONGEST,
         "desk/sessions.py ATTEMPTS_KEPT": sessions.ATTEMPTS_KEPT,
+        "bot/conversations.py KEPT_SECONDS": timedelta(hours=rasa_hours),
         "petitions/photos.yml staged_hours": timedelta(hours=own_photos().staged_hours),
         "channels/wechat/login.py ATTEMPT_HOURS": timedelta(hours=2 * ATTEMPT_HOURS),
         "petitions/outbox.yml kept_days": timedelta(days=own_outbox().kept_days),
