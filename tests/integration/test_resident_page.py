@@ -14,6 +14,7 @@ from sqlalchemy.orm import sessionmaker
 from channels import live as live_module
 from channels.app import create_app
 from channels.store import ChatMessage
+from storage import begin_writing
 from tests.unit.channels.fakes import CODE, NOW, FakeRasa, FakeServices, FakeSettings
 
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
@@ -103,7 +104,7 @@ class Stream:
 
 
 async def until(condition):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -151,11 +152,11 @@ def test_the_first_message_finds_its_conversation_though_its_answer_was_lost():
         await client.get("/")
         rasa.is_down = True
         assert (await say(client, QUESTION, message_id="one")).status_code == 503
-        assert "这条没有得到回答" in (await messages(client))[0]["html"]
+        assert "这条已经记下" in (await messages(client))[0]["html"]
         rasa.is_down = False
         sent = (await say(client, QUESTION, message_id="one", after=1)).json()["messages"]
         assert [(one["number"], one["answers"]) for one in sent] == [(2, 1)]
-        assert "这条没有得到回答" not in (await messages(client))[0]["html"]
+        assert "这条已经记下" not in (await messages(client))[0]["html"]
 
     run(scenario)
 
@@ -184,7 +185,7 @@ def test_one_conversation_never_shows_another():
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_stream_replays_and_brings_what_is_said_elsewhere():
+def test_a_stream_replays_and_brings_what_is_said_elsewhere(engine):
     async def scenario(client, _rasa):
         await say(client, "一")
         async with Stream(client, after=1) as stream, Stream(client, last_event_id=2) as other:
@@ -197,17 +198,18 @@ def test_a_stream_replays_and_brings_what_is_said_elsewhere():
             assert stream.text.startswith(": open\n")
             assert "retry: 2000" in stream.text
 
-    run(scenario)
+    run(scenario, services=FakeServices(sessions=sessionmaker(engine)))
 
 
 @pytest.mark.usefixtures("quick")
-def test_words_of_staff_arrive_with_their_author():
-    services = FakeServices()
+def test_words_of_staff_arrive_with_their_author(engine):
+    services = FakeServices(sessions=sessionmaker(engine))
 
     async def scenario(client, _rasa):
         await say(client, "一")
         async with Stream(client, after=2) as stream:
             with services.sessions() as session:
+                begin_writing(session)
                 conversation = session.scalar(select(ChatMessage.conversation))
                 payload = {"text": "您好，我是**工作人员**", "author": "staff"}
                 session.add(
@@ -225,6 +227,7 @@ def test_what_is_added_to_an_answer_leaves_its_code_and_its_rating():
 
     def add(number, answers):
         with services.sessions() as session:
+            begin_writing(session)
             conversation = session.scalar(select(ChatMessage.conversation))
             row = {"kind": "notice", "payload": {"text": "您的工单有新进展", "author": "staff"}, "created_at": NOW}
             session.add(ChatMessage(conversation=conversation, number=number, answers=answers, **row))
@@ -246,7 +249,7 @@ def test_what_is_added_to_an_answer_leaves_its_code_and_its_rating():
 
 
 @pytest.mark.usefixtures("quick")
-def test_clearing_ends_the_streams_and_the_memory():
+def test_clearing_ends_the_streams_and_the_memory(engine):
     async def scenario(client, _rasa):
         await say(client, "一")
         async with Stream(client, after=2) as stream:
@@ -256,7 +259,7 @@ def test_clearing_ends_the_streams_and_the_memory():
             await stream.task
         assert await messages(client) == []
 
-    run(scenario)
+    run(scenario, services=FakeServices(sessions=sessionmaker(engine)))
 
 
 def test_streams_are_few_and_need_a_conversation():

@@ -21,6 +21,7 @@ from knowledge.unanswered import (
     record_unanswered,
 )
 from language.vectors import SentenceEncoder
+from storage import begin_writing
 from suqiutong import database
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -61,6 +62,8 @@ def session(sessions):
 
 
 def record(session, *texts, now=NOW):
+    session.rollback()
+    begin_writing(session)
     for text in texts:
         record_unanswered(session, text, kind="no_answer", channel="web", now=now)
     session.commit()
@@ -138,7 +141,9 @@ def test_an_empty_list_is_no_work(session, encoder, lexicon):
 
 def test_what_is_dismissed_stays_so(session, encoder, lexicon):
     record(session, "小学学位怎么申请")
+    begin_writing(session)
     dismiss(session, [1], "乙", "不归街道", NOW)
+    session.commit()
     record(session, "小学学位怎么申请")
     (kept,) = rows(session)
     assert (kept.state, kept.closed_by, kept.closed_at, kept.reason, kept.asks) == (
@@ -154,8 +159,11 @@ def test_what_is_dismissed_stays_so(session, encoder, lexicon):
 
 
 def test_what_is_answered_and_asked_again_is_open_again(session):
+    begin_writing(session)
     curated.import_entries(session, [ENTRY], NOW)
+    session.commit()
     record(session, "小学学位怎么申请")
+    begin_writing(session)
     link(session, [1], "school", "乙", NOW)
     session.commit()
     assert [(kept.state, kept.entry_id) for kept in rows(session)] == [("answered", "school")]
@@ -164,12 +172,16 @@ def test_what_is_answered_and_asked_again_is_open_again(session):
 
 
 def test_only_an_entry_in_use_answers(session):
+    begin_writing(session)
     curated.import_entries(session, [ENTRY], NOW)
+    session.commit()
     record(session, "小学学位怎么申请")
     with pytest.raises(KnowledgeError, match="nothing"):
         link(session, [1], "nothing", "乙", NOW)
     with pytest.raises(KnowledgeError, match="由谁"):
         link(session, [1], "school", " ", NOW)
+    session.rollback()
+    begin_writing(session)
     curated.retire(session, "school", "乙", NOW)
     with pytest.raises(KnowledgeError, match="已停用"):
         link(session, [1], "school", "乙", NOW)
