@@ -139,6 +139,7 @@ def form_router(
             return show_form(request, Entry(), {"photos": error.sentence})
         entry = Entry.read(form)
         if shown := await off_page(request, entry):
+            await form.close()
             return shown
         step, key = field(form, "step"), keys.read(field(form, "form_key"))
         form_key = key or keys.new()

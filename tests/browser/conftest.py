@@ -10,11 +10,11 @@ from contextlib import contextmanager
 import pytest
 import uvicorn
 from playwright.sync_api import sync_playwright
-from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
 from channels.app import create_app
 from storage import Base
+from suqiutong.database import make_engine
 from tests.unit.channels.fakes import FakeRasa, FakeServices
 
 
@@ -49,7 +49,7 @@ def serve(services, rasa, port=0, **options):
 
 @pytest.fixture
 def site(tmp_path):
-    engine = create_engine(f"sqlite:///{tmp_path / 'site.db'}")
+    engine = make_engine(f"sqlite:///{tmp_path / 'site.db'}")
     Base.metadata.create_all(engine)
     with serve(FakeServices(sessions=sessionmaker(engine)), FakeRasa()) as site:
         yield site

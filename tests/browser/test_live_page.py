@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from playwright.sync_api import expect
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import sessionmaker
 
 from channels.store import ChatMessage
 from storage import Base
+from suqiutong.database import make_engine
 from tests.browser.conftest import serve
 from tests.browser.test_resident_page import PHONE, QUESTION, has_no_sideways_scroll, say
 from tests.unit.channels.fakes import NOW, FakeRasa, FakeServices, FakeSettings
@@ -51,7 +52,7 @@ def shown(page):
 
 @pytest.fixture
 def folder(tmp_path):
-    engine = create_engine(f"sqlite:///{tmp_path / 'page.db'}")
+    engine = make_engine(f"sqlite:///{tmp_path / 'page.db'}")
     Base.metadata.create_all(engine)
     yield sessionmaker(engine)
     engine.dispose()

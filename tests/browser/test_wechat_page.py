@@ -3,7 +3,6 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
 from channels.wechat import store
@@ -11,6 +10,7 @@ from channels.wechat.login import Logins
 from channels.wechat.mine import COOKIE
 from channels.wechat.rules import own_rules
 from storage import Base
+from suqiutong.database import make_engine
 from tests.browser.conftest import serve
 from tests.integration.cases import file_case
 from tests.integration.wechat import account
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def site(tmp_path):
-    engine = create_engine(f"sqlite:///{tmp_path / 'site.db'}")
+    engine = make_engine(f"sqlite:///{tmp_path / 'site.db'}")
     Base.metadata.create_all(engine)
     services = FakeServices(sessions=sessionmaker(engine), wechat=account("service"))
     with services.sessions() as session:

@@ -15,7 +15,7 @@ from jurisdiction import load_jurisdiction
 from knowledge import Context, Reply
 from language.danger import find_danger, is_harmless
 from petitions import Keyring, triage
-from tests.unit.channels.fakes import ANSWER, KEYRING, NOW, memory_sessions
+from tests.unit.channels.fakes import ANSWER, KEYRING, NOW, own_sessions
 
 CITATION = ANSWER["citations"][0]
 KNOWN = "招聘会"
@@ -47,7 +47,7 @@ class FakeKnowledge:
 class FakeServices:
     jurisdiction: Any = field(default_factory=places)
     knowledge: FakeKnowledge | None = field(default_factory=FakeKnowledge)
-    sessions: Any = field(default_factory=memory_sessions)
+    sessions: Any = field(default_factory=own_sessions)
     secret: bytes = b"a secret of thirty-two bytes long"
     unanswered: list[tuple[str, str]] = field(default_factory=list)
     keyring: Keyring = KEYRING

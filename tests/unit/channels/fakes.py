@@ -1,24 +1,31 @@
 """Stand-ins for what the channels are given, shared by unit, integration and browser tests."""
 
 import asyncio
+import atexit
+import itertools
 import json
+import shutil
+import tempfile
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import httpx
-from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
-from sqlalchemy.pool import StaticPool
 
 from channels import store  # noqa: F401 - its table belongs to the schema
 from petitions import Keyring
 from storage import Base
 from storage.switches import Switches
 from suqiutong.assisting import assist
+from suqiutong.database import make_engine
 
 THREADS = ThreadPoolExecutor(2)
+_NUMBERS = itertools.count()
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 OPERATOR_TOKEN = "operator-token"
 KEYRING = Keyring("k1", {"k1": b"1" * 32})
@@ -138,9 +145,25 @@ ROUTE = {
 } | {"legal_path": None, "reasons": ["餐饮噪声归街道执法办"], "alternatives": []}
 
 
-def memory_sessions() -> sessionmaker:
-    engine = create_engine("sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool)
+@cache
+def empty_database() -> Path:
+    """A database with all tables, copied for each test: a connection in memory could not be used by two threads."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    path = folder / "empty.db"
+    engine = make_engine(f"sqlite:///{path}")
     Base.metadata.create_all(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return path
+
+
+def own_sessions() -> sessionmaker:
+    path = empty_database().with_name(f"{next(_NUMBERS)}.db")
+    shutil.copy(empty_database(), path)
+    engine = make_engine(f"sqlite:///{path}")
+    weakref.finalize(engine, partial(path.unlink, missing_ok=True))
     return sessionmaker(engine)
 
 
@@ -149,7 +172,7 @@ class FakeServices:
     settings: FakeSettings = field(default_factory=FakeSettings)
     jurisdiction: Any = field(default_factory=FakeJurisdiction)
     knowledge: FakeKnowledge | None = field(default_factory=FakeKnowledge)
-    sessions: Any = field(default_factory=memory_sessions)
+    sessions: Any = field(default_factory=own_sessions)
     secret: bytes = b"a secret of thirty-two bytes long"
     keyring: Keyring = KEYRING
     wechat: Any = None

@@ -7,11 +7,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pydantic import ValidationError
+from sqlalchemy import delete
 
 from channels import store as transcript
 from channels.handover import calling, store
 from channels.handover.filing import is_unanswered, with_code
-from channels.handover.model import Handover
+from channels.handover.model import Handover, HandoverEvent
 from channels.handover.rules import OfficeHours, Rules, own_hours, own_rules
 from channels.rasa import Said, Understood
 from channels.wechat.store import Box
@@ -19,7 +20,7 @@ from petitions import SYSTEM, Actor
 from petitions.clocks import SHANGHAI
 from petitions.workdays import chinese_workdays
 from storage import begin_writing
-from tests.unit.channels.fakes import NOW, memory_sessions
+from tests.unit.channels.fakes import NOW, own_sessions
 
 BOX = Box(b"a secret of thirty-two bytes long")
 ANNA, BO = Actor("张三", "operator"), Actor("李四", "supervisor")
@@ -32,7 +33,7 @@ def at(text):
 
 @pytest.fixture
 def session():
-    with memory_sessions()() as session:
+    with own_sessions()() as session:
         begin_writing(session)
         yield session
 
@@ -167,6 +168,7 @@ def test_a_crisis_calls_a_person_and_is_never_filed(session):
     row = store.open_of(session, TALK)
     assert not is_unanswered(session, row, NOW + timedelta(days=2))
     night = at("2026-11-27 23:00")
+    session.execute(delete(HandoverEvent))
     session.delete(row)
     assert [one["kind"] for one in exchange(session, "我不想活了", ["crisis"], "crisis", now=night)] == ["crisis"]
     assert store.open_of(session, TALK).reason == "crisis"
@@ -294,7 +296,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.session = memory_sessions()()
+        self.session = own_sessions()()
         begin_writing(self.session)
         self.now = NOW
         self.holder = None

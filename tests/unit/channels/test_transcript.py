@@ -12,14 +12,14 @@ from channels.handover.model import Handover, HandoverEvent
 from channels.texts import say
 from channels.tokens import Tokens
 from petitions.privacy import own_privacy
-from tests.unit.channels.fakes import CODE, NOW, REPLIES, memory_sessions
+from tests.unit.channels.fakes import CODE, NOW, REPLIES, own_sessions
 
 SECRET = b"a secret of thirty-two bytes long"
 
 
 @pytest.fixture
 def session():
-    with memory_sessions()() as session:
+    with own_sessions()() as session:
         yield session
 
 

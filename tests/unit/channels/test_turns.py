@@ -18,14 +18,14 @@ from channels.turns import (
     waiting_count,
     waiting_turns,
 )
-from tests.unit.channels.fakes import NOW, memory_sessions
+from tests.unit.channels.fakes import NOW, own_sessions
 
 TOLD = {"understood": {"intent": "ask_knowledge", "confidence": 0.4}}
 
 
 @pytest.fixture
 def session():
-    with memory_sessions()() as session:
+    with own_sessions()() as session:
         yield session
 
 
