@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from rasa_sdk import Tracker
 from rasa_sdk.endpoint import create_app
-from rasa_sdk.executor import ActionExecutor
+from rasa_sdk.executor import ActionExecutor, CollectingDispatcher
+from sanic import HTTPResponse, Request, Sanic, json
 
 from actions import answering, danger, petition, ticket
-from actions.base import ServiceAction, Services
+from actions.base import Event, ServiceAction, Services
+from telemetry.logs import in_request, trace_of
+
+logger = logging.getLogger(__name__)
 
 ACTIONS: tuple[type[ServiceAction], ...] = (
     answering.Answer,
@@ -35,12 +44,43 @@ def make_executor(services: Services) -> ActionExecutor:
     """All actions, joined to their services."""
     executor = ActionExecutor()
     for action in ACTIONS:
-        executor.register_action(action(services))
+        executor.register_function(action.called, _logged(action(services)))
     return executor
+
+
+class ActionFailedError(Exception):
+    """An action failed, as its log line tells."""
+
+
+def _logged(action: ServiceAction) -> Callable[..., Awaitable[list[Event]]]:
+    """The action, its log lines with the id of the request that the resident's message came in."""
+
+    async def run(dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mapping[str, Any]) -> list[Event]:
+        metadata = tracker.latest_message.get("metadata") or {}
+        with in_request(metadata.get("request")):
+            try:
+                return await action.run(dispatcher, tracker, domain)
+            except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
+                logger.error("action_failed action=%s trace=%s", action.called, trace_of(error))
+                raise ActionFailedError from None
+
+    return run
+
+
+def make_app(services: Services) -> Sanic[Any, Any]:
+    """The application that Rasa calls."""
+    app: Sanic[Any, Any] = create_app(make_executor(services), cors_origins=[])
+
+    # The library would send the text of the error and the whole conversation back, and Rasa would log both.
+    @app.exception(ActionFailedError)
+    async def on_failed_action(_request: Request, _error: ActionFailedError) -> HTTPResponse:
+        return json({"error": "action_failed"}, status=500)
+
+    return app
 
 
 def serve(services: Services, port: int) -> None:
     """Serve on 127.0.0.1 until told to stop."""
-    app = create_app(make_executor(services), cors_origins=[])
+    app = make_app(services)
     # One process: the services, their models among them, are loaded once and shared.
     app.run(host="127.0.0.1", port=port, single_process=True, access_log=False, motd=False)

@@ -9,9 +9,9 @@ import os
 from typing import TYPE_CHECKING
 
 from suqiutong import rasa
-from suqiutong.logs import start_logging
 from suqiutong.settings import ROOT, Settings, read_secret
 from suqiutong.wiring import Services
+from telemetry.logs import start_logging
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -55,7 +55,7 @@ def run_actions(services: Services) -> None:
     """Serve Rasa's calls until told to stop."""
     from actions.server import serve
 
-    start_logging(services.settings.log_level)
+    start_logging(services.settings.log_level, services.settings.log_format)
     prepare(services)
     serve(services, services.settings.actions_port)
 
@@ -64,7 +64,7 @@ def run_worker(services: Services) -> None:
     """Do what is due on schedule until told to stop."""
     from suqiutong import worker
 
-    start_logging(services.settings.log_level)
+    start_logging(services.settings.log_level, services.settings.log_format)
     worker.run_worker(services)
 
 
@@ -72,7 +72,7 @@ def run_web(services: Services) -> None:
     """Serve residents and programs until told to stop."""
     from channels.app import create_app
 
-    start_logging(services.settings.log_level)
+    start_logging(services.settings.log_level, services.settings.log_format)
     prepare(services)
     settings = services.settings
     _serve(create_app(services), settings.host, settings.web_port, is_behind_proxy=bool(settings.public_url))
@@ -82,7 +82,7 @@ def run_desk(services: Services) -> None:
     """Serve the people of the office until told to stop."""
     from desk.app import create_app
 
-    start_logging(services.settings.log_level)
+    start_logging(services.settings.log_level, services.settings.log_format)
     prepare(services)
     services.assist(WARM_UP)
     services.read_draft(WARM_UP)

@@ -198,6 +198,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that reaches the log files."
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Log lines for people (`text`) or for programs (`json`, one object a line)."
+    )
 
     @property
     def data_folder(self) -> Path:

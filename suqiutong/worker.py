@@ -13,6 +13,7 @@ from suqiutong.errors import CommandError
 from suqiutong.jobs import JOBS
 from suqiutong.settings import Settings
 from suqiutong.wiring import Services
+from telemetry.logs import in_request, new_request_id, trace_of
 
 logger = logging.getLogger(__name__)
 
@@ -64,11 +65,13 @@ def run_worker(services: Services) -> None:
 
 def _guarded(name: str, services: Services) -> Callable[[], None]:
     def run() -> None:
-        try:
-            done = JOBS[name](services)
-        except Exception as error:  # noqa: BLE001 - its text may hold personal data; the next run tries again
-            logger.error("job_failed job=%s error=%s", name, type(error).__name__)
-        else:
-            logger.info("job_done job=%s done=%s", name, done)
+        # Lines of one run belong together, as those of one request do.
+        with in_request(new_request_id()):
+            try:
+                done = JOBS[name](services)
+            except Exception as error:  # noqa: BLE001 - its text may hold personal data; the next run tries again
+                logger.error("job_failed job=%s trace=%s", name, trace_of(error))
+            else:
+                logger.info("job_done job=%s done=%s", name, done)
 
     return run
