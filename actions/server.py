@@ -14,6 +14,7 @@ from sanic import HTTPResponse, Request, Sanic, json
 from actions import answering, danger, petition, ticket
 from actions.base import Event, ServiceAction, Services
 from telemetry.logs import in_request, trace_of
+from telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +41,11 @@ ACTIONS: tuple[type[ServiceAction], ...] = (
 )
 
 
-def make_executor(services: Services) -> ActionExecutor:
+def make_executor(services: Services, metrics: Metrics) -> ActionExecutor:
     """All actions, joined to their services."""
     executor = ActionExecutor()
     for action in ACTIONS:
-        executor.register_function(action.called, _logged(action(services)))
+        executor.register_function(action.called, _watched(action(services), metrics))
     return executor
 
 
@@ -52,12 +53,12 @@ class ActionFailedError(Exception):
     """An action failed, as its log line tells."""
 
 
-def _logged(action: ServiceAction) -> Callable[..., Awaitable[list[Event]]]:
-    """The action, its log lines with the id of the request that the resident's message came in."""
+def _watched(action: ServiceAction, metrics: Metrics) -> Callable[..., Awaitable[list[Event]]]:
+    """The action, timed, its log lines with the id of the request that the resident's message came in."""
 
     async def run(dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mapping[str, Any]) -> list[Event]:
         metadata = tracker.latest_message.get("metadata") or {}
-        with in_request(metadata.get("request")):
+        with in_request(metadata.get("request")), metrics.stage("action"):
             try:
                 return await action.run(dispatcher, tracker, domain)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
@@ -67,9 +68,9 @@ def _logged(action: ServiceAction) -> Callable[..., Awaitable[list[Event]]]:
     return run
 
 
-def make_app(services: Services) -> Sanic[Any, Any]:
+def make_app(services: Services, metrics: Metrics) -> Sanic[Any, Any]:
     """The application that Rasa calls."""
-    app: Sanic[Any, Any] = create_app(make_executor(services), cors_origins=[])
+    app: Sanic[Any, Any] = create_app(make_executor(services, metrics), cors_origins=[])
 
     # The library would send the text of the error and the whole conversation back, and Rasa would log both.
     @app.exception(ActionFailedError)
@@ -79,8 +80,8 @@ def make_app(services: Services) -> Sanic[Any, Any]:
     return app
 
 
-def serve(services: Services, port: int) -> None:
+def serve(services: Services, port: int, metrics: Metrics) -> None:
     """Serve on 127.0.0.1 until told to stop."""
-    app = make_app(services)
+    app = make_app(services, metrics)
     # One process: the services, their models among them, are loaded once and shared.
     app.run(host="127.0.0.1", port=port, single_process=True, access_log=False, motd=False)

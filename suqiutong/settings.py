@@ -24,6 +24,7 @@ _PASSWORD = re.compile(r"(?<=://)(?P<name>[^:/@]*:)[^/]*(?=@)")
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+MaybePort = Annotated[int, Field(ge=0, le=65535)]
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.*-]+(:\d{1,5})?")
 
 
@@ -91,6 +92,15 @@ class Settings(BaseSettings):
     public_url: str = Field(
         default="",
         description="Address that residents use when a proxy stands before the web process, without a closing slash.",
+    )
+    desk_metrics_port: MaybePort = Field(
+        default=0, description="Port on 127.0.0.1 where the counts of the desk can be read; 0: none."
+    )
+    actions_metrics_port: MaybePort = Field(
+        default=0, description="Port on 127.0.0.1 where the counts of the action server can be read; 0: none."
+    )
+    worker_metrics_port: MaybePort = Field(
+        default=0, description="Port on 127.0.0.1 where the counts of the worker can be read; 0: none."
     )
     data: Path = Field(
         default=Path("var"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from huey import Huey, RedisHuey, SqliteHuey, crontab
 from huey.exceptions import ConfigurationError
 
 from suqiutong.errors import CommandError
+from suqiutong.heartbeats import Run, last_run, note_run
 from suqiutong.jobs import JOBS
 from suqiutong.settings import Settings
 from suqiutong.wiring import Services
@@ -17,6 +19,7 @@ from telemetry.logs import in_request, new_request_id, trace_of
 
 logger = logging.getLogger(__name__)
 
+QUEUE = "queue.db"
 # In UTC: the nights of Shanghai begin at 16.
 SCHEDULE: dict[str, Callable[..., bool]] = {
     "deliver": crontab(),
@@ -39,7 +42,7 @@ def make_queue(settings: Settings) -> Huey:
     """
     if not settings.queue_url:
         settings.data_folder.mkdir(parents=True, exist_ok=True)
-        return SqliteHuey("suqiutong", filename=str(settings.data_folder / "queue.db"), utc=True, results=False)
+        return SqliteHuey("suqiutong", filename=str(settings.data_folder / QUEUE), utc=True, results=False)
     try:
         return RedisHuey("suqiutong", url=settings.queue_url, utc=True, results=False)
     except ConfigurationError as error:
@@ -49,9 +52,21 @@ def make_queue(settings: Settings) -> Huey:
 def add_jobs(queue: Huey, services: Services) -> dict[str, Any]:
     """Give the queue every job of the schedule; the tasks by name."""
     return {
-        name: queue.periodic_task(when, name=name, expires=600)(_guarded(name, services))
+        name: queue.periodic_task(when, name=name, expires=600)(_guarded(name, services, queue))
         for name, when in SCHEDULE.items()
     }
+
+
+def last_runs(settings: Settings) -> dict[str, Run]:
+    """The last run of each job that ever ran."""
+    if not settings.queue_url and not (settings.data_folder / QUEUE).exists():
+        return {}
+    queue = make_queue(settings)
+    try:
+        found = {job: last_run(queue, job) for job in SCHEDULE}
+    finally:
+        queue.storage.close()
+    return {job: run for job, run in found.items() if run}
 
 
 def run_worker(services: Services) -> None:
@@ -63,15 +78,20 @@ def run_worker(services: Services) -> None:
     queue.create_consumer(workers=1, worker_type="thread", periodic=True).run()
 
 
-def _guarded(name: str, services: Services) -> Callable[[], None]:
+def _guarded(name: str, services: Services, queue: Huey) -> Callable[[], None]:
     def run() -> None:
         # Lines of one run belong together, as those of one request do.
         with in_request(new_request_id()):
+            started = time.perf_counter()
+            is_ok = False
             try:
-                done = JOBS[name](services)
+                with services.stage(f"job_{name}"):
+                    done = JOBS[name](services)
+                is_ok = True
             except Exception as error:  # noqa: BLE001 - its text may hold personal data; the next run tries again
                 logger.error("job_failed job=%s trace=%s", name, trace_of(error))
             else:
                 logger.info("job_done job=%s done=%s", name, done)
+            note_run(queue, name, now=services.clock(), seconds=time.perf_counter() - started, is_ok=is_ok)
 
     return run

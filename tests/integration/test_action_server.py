@@ -11,6 +11,7 @@ from sanic import Sanic
 from actions.answering import Answer
 from actions.server import ACTIONS, make_app
 from telemetry.logs import request_id
+from telemetry.metrics import Metrics
 from tests.conftest import free_ports
 from tests.unit.actions.fakes import FakeServices
 
@@ -20,7 +21,7 @@ WORDS = "我叫张三，电话13800138000"
 @pytest.fixture
 def app(monkeypatch):
     monkeypatch.setattr(Sanic, "test_mode", True)
-    return make_app(FakeServices(knowledge=None))
+    return make_app(FakeServices(knowledge=None), Metrics())
 
 
 def ask(app, method, path, **options):

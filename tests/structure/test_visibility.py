@@ -15,6 +15,8 @@ EXEMPT = {
     "petitions/cases.py": {"act", "lock_petitions", "_locked"},
     "petitions/outbox.py": {"_joined"},
     "petitions/search.py": {"read_unread", "write_missing_texts"},
+    # Counts over all tickets, which name none.
+    "petitions/standing.py": {"standing"},
     "petitions/ticking.py": {"tick", "recompute_provisional"},
     "petitions/log.py": {"erase_words", "verify", "replay", "_hashes"},
     "petitions/photos.py": {
