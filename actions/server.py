@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -59,11 +60,15 @@ def _watched(action: ServiceAction, metrics: Metrics) -> Callable[..., Awaitable
     async def run(dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mapping[str, Any]) -> list[Event]:
         metadata = tracker.latest_message.get("metadata") or {}
         with in_request(metadata.get("request")), metrics.stage("action"):
+            started = time.perf_counter()
             try:
-                return await action.run(dispatcher, tracker, domain)
+                events = await action.run(dispatcher, tracker, domain)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
                 logger.error("action_failed action=%s trace=%s", action.called, trace_of(error))
                 raise ActionFailedError from None
+            milliseconds = (time.perf_counter() - started) * 1000
+            logger.info("action action=%s milliseconds=%d", action.called, milliseconds)
+            return events
 
     return run
 

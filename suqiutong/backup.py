@@ -37,6 +37,7 @@ SQLITE, DUMP = "database.db", "database.dump"
 SOURCE = "sources/"
 # Nothing else is ever taken out of a backup: a name in it is no path on this machine.
 _NAME = re.compile(r"database\.(?:db|dump)|(?:secrets|keys|wechat)\.json|sources/[\w.-]+")
+DATA_NAME, KEYS_NAME = (re.compile(rf"suqiutong-\d{{8}}-\d{{6}}{end}\.tar\.gz") for end in ("", "-keys"))
 Report = Callable[[str], None]
 
 

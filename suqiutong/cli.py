@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -178,14 +179,20 @@ def settings(
 
 
 @commands.command()
-def doctor() -> None:
-    """Check what the product needs: one line each, non-zero exit when something is amiss."""
-    services = Services(read_settings())
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
+) -> None:
+    """Check what the product needs and say what to do; non-zero exit when something is broken."""
     findings = []
-    for finding in examine(services.settings, today=services.clock().date()):
-        typer.echo(finding)
+    for finding in examine(Services(read_settings())):
+        if not as_json:
+            typer.echo(finding)
         findings.append(finding)
-    if not all(finding.is_ok for finding in findings):
+    broken = sum(finding.level == "fail" for finding in findings)
+    if as_json:
+        warnings = sum(finding.level == "warn" for finding in findings)
+        _print_json({"broken": broken, "warnings": warnings, "findings": [asdict(finding) for finding in findings]})
+    if broken:
         raise typer.Exit(1)
 
 

@@ -120,6 +120,10 @@ class Settings(BaseSettings):
         description="File of the keys that seal personal data; empty: `keys.json` in the data folder. "
         "Keep it on another disk than the database, and in no backup of it.",
     )
+    backups: Path | None = Field(
+        default=None,
+        description="Folder of the nightly backups, whose age `suqiutong doctor` checks; empty: nobody does.",
+    )
     notify_url: str = Field(
         default="",
         description="Address that takes every message to residents and units as JSON, with an `Idempotency-Key`; "
@@ -236,6 +240,11 @@ class Settings(BaseSettings):
     def keys_file(self) -> Path:
         """File of the keys that seal personal data, absolute."""
         return ROOT / self.keys if self.keys else self.data_folder / "keys.json"
+
+    @property
+    def backups_folder(self) -> Path | None:
+        """Folder of the nightly backups, absolute; None when nobody said."""
+        return ROOT / self.backups if self.backups else None
 
     @property
     def wechat_file(self) -> Path:

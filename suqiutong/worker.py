@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from huey import Huey, RedisHuey, SqliteHuey, crontab
 from huey.exceptions import ConfigurationError
 
+from petitions.ticking import Ticked
 from suqiutong.errors import CommandError
 from suqiutong.heartbeats import Run, last_run, note_run
 from suqiutong.jobs import JOBS
@@ -32,6 +34,7 @@ SCHEDULE: dict[str, Callable[..., bool]] = {
     "recompute": crontab(hour="19", minute="10"),
     "clean": crontab(hour="19", minute="40"),
 }
+NIGHTLY = frozenset({"write_texts", "recompute", "clean"})
 
 
 def make_queue(settings: Settings) -> Huey:
@@ -91,7 +94,14 @@ def _guarded(name: str, services: Services, queue: Huey) -> Callable[[], None]:
             except Exception as error:  # noqa: BLE001 - its text may hold personal data; the next run tries again
                 logger.error("job_failed job=%s trace=%s", name, trace_of(error))
             else:
-                logger.info("job_done job=%s done=%s", name, done)
+                logger.info("job_done job=%s done=%s", name, _told(done))
             note_run(queue, name, now=services.clock(), seconds=time.perf_counter() - started, is_ok=is_ok)
 
     return run
+
+
+def _told(done: object) -> str:
+    counts = asdict(done) if isinstance(done, Ticked) else done
+    if not isinstance(counts, Mapping):
+        return str(counts)
+    return ",".join(f"{name}:{count}" for name, count in counts.items()) or "0"

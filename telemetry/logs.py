@@ -57,10 +57,12 @@ def in_request(given: object) -> Iterator[None]:
 
 def event_of(record: logging.LogRecord) -> str | None:
     """The event that one of our own lines tells of; None for a line of a library."""
-    if record.name.partition(".")[0] not in PACKAGES:
-        return None
-    found = _EVENT.match(str(record.msg))
+    found = _EVENT.match(str(record.msg)) if _is_ours(record) else None
     return found[1] if found else None
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] in PACKAGES
 
 
 def trace_of(error: BaseException | None) -> str:
@@ -75,12 +77,12 @@ def trace_of(error: BaseException | None) -> str:
 
 
 class RequestFilter(logging.Filter):
-    """Puts the id of the request on every record."""
+    """Puts the id of the request on every record, and stops libraries that set a level of their own."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass."""
+        """Let what we say pass, and what libraries warn of."""
         record.request = request_id() or "-"
-        return True
+        return _is_ours(record) or record.levelno >= logging.WARNING
 
 
 class TextFormatter(logging.Formatter):

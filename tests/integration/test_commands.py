@@ -286,9 +286,13 @@ def wait_for_text(output, text, seconds=20):
 
 @pytest.mark.rasa
 def test_doctor_finds_nothing_amiss_while_all_runs(running):
-    result = running.command("doctor")
+    deadline = time.monotonic() + 100
+    while "warn worker" in (result := running.command("doctor")).stdout and time.monotonic() < deadline:
+        time.sleep(1)
     assert result.returncode == 0, result.stdout
-    assert {line[:4] for line in result.stdout.splitlines()} == {"ok  "}
+    assert [line for line in result.stdout.splitlines() if not line.startswith("ok  ")] == [
+        "warn backup: nobody watches it -> set SUQIUTONG_BACKUPS to the folder of the nightly backups"
+    ]
 
 
 @pytest.mark.usefixtures("database")

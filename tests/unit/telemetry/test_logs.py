@@ -110,7 +110,8 @@ def test_an_error_that_causes_itself_ends():
 def test_a_process_logs_in_the_format_that_is_set(log_format, start):
     code = (
         "import logging, sys; from telemetry.logs import start_logging; start_logging('info', sys.argv[1]); "
-        "logging.getLogger('web.guard').info('request status=%d', 200); logging.getLogger('huey').info('quiet')"
+        "logging.getLogger('web.guard').info('request status=%d', 200); logging.getLogger('huey').info('quiet'); "
+        "loud = logging.getLogger('bm25s'); loud.setLevel(logging.DEBUG); loud.debug('quiet too')"
     )
     told = subprocess.run([sys.executable, "-c", code, log_format], capture_output=True, text=True, check=True).stderr
     assert told.startswith(start)
