@@ -8,6 +8,7 @@ import stat
 import subprocess
 import tarfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -293,6 +294,19 @@ def test_doctor_finds_nothing_amiss_while_all_runs(running):
     assert [line for line in result.stdout.splitlines() if not line.startswith("ok  ")] == [
         "warn backup: nobody watches it -> set SUQIUTONG_BACKUPS to the folder of the nightly backups"
     ]
+
+
+def test_the_version_is_told(command):
+    assert command("--version").stdout == f"suqiutong {version('suqiutong')}\n"
+
+
+@pytest.mark.usefixtures("database")
+def test_the_keys_of_a_backup_go_where_they_are_told(command, tmp_path):
+    done = command("backup", str(tmp_path / "data"), "--keys", str(tmp_path / "keys"))
+    assert done.returncode == 0, done.stderr
+    data, keys = map(Path, done.stdout.split())
+    assert (data.parent, keys.parent) == (tmp_path / "data", tmp_path / "keys")
+    assert done.stderr == ""
 
 
 @pytest.mark.usefixtures("database")
