@@ -38,12 +38,16 @@ class Gauges(Collector):
         self._metrics: list[Metric] = []
 
     def collect(self) -> Iterable[Metric]:
-        """All gauges."""
-        with self._lock:
-            if time.monotonic() - self._read_at >= self._kept_seconds:
-                self._metrics = [*self._versions(), *self._worker(), *self._database()]
-                self._read_at = time.monotonic()
-            return self._metrics
+        """All gauges; what was read before while another scrape still reads."""
+        # A database that hangs must not hold every thread that is to serve residents.
+        if self._lock.acquire(blocking=False):
+            try:
+                if time.monotonic() - self._read_at >= self._kept_seconds:
+                    self._metrics = [*self._versions(), *self._worker(), *self._database()]
+                    self._read_at = time.monotonic()
+            finally:
+                self._lock.release()
+        return self._metrics
 
     def _versions(self) -> Iterator[Metric]:
         yield _gauge("build_info", "Version of the product.", "version", {version("suqiutong"): 1})

@@ -296,6 +296,12 @@ def test_doctor_finds_nothing_amiss_while_all_runs(running):
     ]
 
 
+@pytest.mark.rasa
+def test_nothing_is_made_anew_where_all_is_up_to_date(running):
+    result = running.command("prepare")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
 def test_the_version_is_told(command):
     assert command("--version").stdout == f"suqiutong {version('suqiutong')}\n"
 

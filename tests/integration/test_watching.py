@@ -7,7 +7,7 @@ import httpx
 import pytest
 from prometheus_client import generate_latest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from petitions.outbox import take
@@ -96,6 +96,21 @@ def test_a_database_that_cannot_be_read_is_told_and_costs_nothing_else(tmp_path,
     assert told["suqiutong_build_info"].samples
     assert "suqiutong_tickets" not in told
     assert "standing_not_read error=OperationalError" in caplog.text
+
+
+def test_a_scrape_does_not_wait_for_one_that_hangs(services, monkeypatch):
+    seen = gauges.Gauges(services, kept_seconds=0.0)
+    before = seen.collect()
+    inner = []
+
+    def scrape_again(*_args, **_options):
+        inner.append(seen.collect())
+        raise OperationalError("slow", None, TimeoutError())
+
+    monkeypatch.setattr(gauges, "standing", scrape_again)
+    after = {metric.name: metric for metric in seen.collect()}
+    assert inner == [before]
+    assert after["suqiutong_database_up"].samples[0].value == 0
 
 
 def test_a_job_leaves_its_last_run_in_the_queue_also_when_it_fails(services, monkeypatch):
