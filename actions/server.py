@@ -11,6 +11,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.endpoint import create_app
 from rasa_sdk.executor import ActionExecutor, CollectingDispatcher
 from sanic import HTTPResponse, Request, Sanic, json
+from sanic.response import BaseHTTPResponse
 
 from actions import answering, danger, petition, ticket
 from actions.base import Event, ServiceAction, Services
@@ -77,11 +78,11 @@ def make_app(services: Services, metrics: Metrics) -> Sanic[Any, Any]:
     """The application that Rasa calls."""
     app: Sanic[Any, Any] = create_app(make_executor(services, metrics), cors_origins=[])
 
-    # The library would send the text of the error and the whole conversation back, and Rasa would log both.
-    @app.exception(ActionFailedError)
-    async def on_failed_action(_request: Request, _error: ActionFailedError) -> HTTPResponse:
-        return json({"error": "action_failed"}, status=500)
+    async def say_no_more(_request: Request, response: BaseHTTPResponse) -> HTTPResponse | None:
+        return json({"error": "action_failed"}, status=500) if response.status == 500 else None
 
+    # The library sends the text of an error and the whole conversation back, and Rasa would log both.
+    app.register_middleware(say_no_more, "response")
     return app
 
 

@@ -21,7 +21,8 @@ from typing import Literal
 PACKAGES = ("actions", "channels", "desk", "knowledge", "petitions", "suqiutong", "telemetry", "web")
 LogFormat = Literal["text", "json"]
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# A letter among it, so that a phone number is none.
+_REQUEST_ID = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9._-]{8,64}")
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 # Our own lines are an event and fields: `job_done job=tick seconds=0.1`.
 _EVENT = re.compile(r"([a-z][a-z0-9_]*)(?:$| (?=[a-z]))")

@@ -5,7 +5,7 @@ import logging
 
 import httpx
 import pytest
-import rasa_sdk
+import rasa_sdk.utils
 from sanic import Sanic
 
 from actions.answering import Answer
@@ -70,6 +70,15 @@ def test_lines_of_an_action_carry_the_id_of_the_request(app, monkeypatch):
     assert call(app, "action_answer", metadata={"channel": "web", "request": "abc-123456"}).status_code == 200
     assert call(app, "action_answer", metadata=None).status_code == 200
     assert seen == ["abc-123456", None]
+
+
+def test_a_failure_outside_of_an_action_sends_no_words_back_either(app, monkeypatch):
+    def fail(*_):
+        raise ValueError(WORDS)
+
+    monkeypatch.setattr(rasa_sdk.utils, "check_version_compatibility", fail)
+    reply = call(app, "action_answer")
+    assert (reply.status_code, reply.json()) == (500, {"error": "action_failed"})
 
 
 def test_a_failed_action_sends_no_words_back_and_logs_none(app, caplog, monkeypatch):

@@ -50,7 +50,9 @@ def test_a_line_of_a_request_has_its_id_and_others_have_none():
     assert "request" not in json.loads(line(JsonFormatter(), "started"))
 
 
-@pytest.mark.parametrize("given", [None, 17, "short", "spaces in it", "换行\n", "x" * 65])
+@pytest.mark.parametrize(
+    "given", [None, 17, "short", "spaces in it", "换行\n", "13800138000", "138-0013-8000", "x" * 65]
+)
 def test_what_is_no_id_is_not_logged(given):
     assert valid_request_id(given) is None
     with in_request(given):
