@@ -2,11 +2,12 @@
 
 import logging
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client import generate_latest
-from sqlalchemy import text
+from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -136,9 +137,9 @@ def test_statements_errors_stages_and_warnings_are_counted_and_served_on_this_ma
     [port] = free_ports(1)
     watching.watch(services, metrics, port)
     with services.sessions() as session:
-        session.execute(text("SELECT 1"))
+        session.execute(sql("SELECT 1"))
         with pytest.raises(DBAPIError):
-            session.execute(text("SELECT nothing FROM nowhere"))
+            session.execute(sql("SELECT nothing FROM nowhere"))
     with services.stage("knowledge"):
         logging.getLogger("channels.chat").error("figure_lock_closed kind=%s figures=%s", "answer", 1)
         logging.getLogger("huey").warning("something of %s", "its own")
@@ -150,3 +151,24 @@ def test_statements_errors_stages_and_warnings_are_counted_and_served_on_this_ma
     assert 'suqiutong_log_events_total{event="library",level="warning"} 1.0' in told
     with pytest.raises(CommandError, match=str(port)):
         watching.watch(services, Metrics(), port)
+
+
+@pytest.mark.rasa
+def test_one_id_is_found_in_every_process_and_words_in_none(running):
+    identity, words = "found-everywhere-1", "碧眼社区楼下的石榴树三天没人浇水"
+    reply = httpx.post(
+        f"{running.url}/api/chat",
+        json={"text": f"我要投诉，{words}"},
+        headers={"X-Request-ID": identity},
+        timeout=60,
+        trust_env=False,
+    )
+    assert (reply.status_code, reply.headers["X-Request-ID"]) == (200, identity)
+    logs = {path.stem: path.read_text() for path in Path(running.environment["SUQIUTONG_DATA"]).glob("log/*.log")}
+    assert {"rasa", "actions", "web", "desk", "worker"} <= set(logs)
+    assert f"[{identity}] - request method=POST route=/api/chat status=200" in logs["web"]
+    assert f"[{identity}] - action action=validate_petition_form" in logs["actions"]
+    assert not [name for name, text in logs.items() if "石榴" in text]
+    told = httpx.get(f"{running.url}/metrics", trust_env=False).text
+    assert 'suqiutong_stage_seconds_count{stage="understanding"}' in told
+    assert 'suqiutong_job_last_run_timestamp_seconds{job="deliver"}' in told
