@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from importlib.metadata import version
+from math import inf
 from pathlib import Path
 
 import httpx
@@ -26,10 +27,10 @@ from suqiutong.settings import ANY_ADDRESS, ROOT, SECRETS, Settings, read_secret
 from suqiutong.up import check_ports
 from suqiutong.wechat import read_account
 from suqiutong.wiring import Services
-from suqiutong.worker import NIGHTLY, SCHEDULE, last_runs
+from suqiutong.worker import SCHEDULE, SELDOM_HOURS, last_runs
 
 WANTED_DISK_GIGABYTES, LEAST_DISK_GIGABYTES = 2.0, 0.2
-SILENT_MINUTES, SILENT_NIGHT_HOURS = 10, 30
+SILENT_HOURS = 1 / 6
 BACKUP_HOURS = 26
 _ENV_SECRET = re.compile(r"^SUQIUTONG_(?:\w*SECRET|DATABASE_URL=\w+(?:\+\w+)?://[^/@\s]*:[^/@\s]+@)", re.MULTILINE)
 
@@ -77,14 +78,10 @@ def check_worker(runs: dict[str, Run] | None, now: datetime) -> Finding:
         return Finding(name, "fail", "its queue cannot be read", "check SUQIUTONG_QUEUE_URL and the data folder")
     if not runs:
         return Finding(name, "warn", "it has never run", "start the product")
-    silent = [
-        job
-        for job in SCHEDULE
-        if job not in runs
-        or now.timestamp() - runs[job].ended_at > (SILENT_NIGHT_HOURS * 3600 if job in NIGHTLY else SILENT_MINUTES * 60)
-    ]
+    ages = {job: (now.timestamp() - run.ended_at) / 3600 for job, run in runs.items()}
+    silent = [job for job in SCHEDULE if not ages.get(job, inf) < SELDOM_HOURS.get(job, SILENT_HOURS)]
     if silent:
-        is_stopped = any(job not in NIGHTLY for job in silent)
+        is_stopped = not SELDOM_HOURS.keys() >= set(silent)
         return Finding(name, "fail" if is_stopped else "warn", f"not done lately: {', '.join(silent)}", advice)
     if failed := [job for job, run in runs.items() if not run.is_ok]:
         return Finding(name, "warn", f"failed last: {', '.join(failed)}", "its log says why (job_failed)")

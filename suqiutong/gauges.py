@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from channels.handover.board import waiting_count
 from petitions.standing import standing
 from suqiutong.freshness import made
 from suqiutong.wiring import Services
@@ -84,11 +85,13 @@ class Gauges(Collector):
         try:
             with self._services.sessions() as session:
                 now = standing(session, now=self._services.clock())
+                waiting = waiting_count(session)
         except SQLAlchemyError as error:
             logger.warning("standing_not_read error=%s", type(error).__name__)
             yield _number("database_up", "Whether the database can be read.", 0)
             return
         yield _number("database_up", "Whether the database can be read.", 1)
+        yield _number("handovers_waiting", "Conversations that wait for a person.", waiting)
         yield _gauge("tickets", "Open tickets by state.", "state", now.tickets)
         yield _gauge("tickets_overdue", "Clocks that have run out, by clock.", "clock", now.overdue)
         yield _number("due_times_provisional", "Due times that wait for a calendar.", now.provisional)

@@ -34,7 +34,8 @@ SCHEDULE: dict[str, Callable[..., bool]] = {
     "recompute": crontab(hour="19", minute="10"),
     "clean": crontab(hour="19", minute="40"),
 }
-NIGHTLY = frozenset({"write_texts", "recompute", "clean"})
+# How many hours may pass without the jobs that are not due every minute.
+SELDOM_HOURS = {"photos": 3, "write_texts": 30, "recompute": 30, "clean": 30}
 
 
 def make_queue(settings: Settings) -> Huey:

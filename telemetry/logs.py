@@ -18,7 +18,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-PACKAGES = ("actions", "channels", "desk", "knowledge", "petitions", "suqiutong", "telemetry", "web")
+PACKAGES = (
+    *("actions", "channels", "desk", "jurisdiction", "knowledge", "language"),
+    *("petitions", "storage", "suqiutong", "telemetry", "web"),
+)
 LogFormat = Literal["text", "json"]
 
 # A letter among it, so that a phone number is none.
