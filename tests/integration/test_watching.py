@@ -1,6 +1,7 @@
 """What processes tell of themselves and of the product, from a real database and a real queue."""
 
 import logging
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -164,9 +165,15 @@ def test_one_id_is_found_in_every_process_and_words_in_none(running):
         trust_env=False,
     )
     assert (reply.status_code, reply.headers["X-Request-ID"]) == (200, identity)
-    logs = {path.stem: path.read_text() for path in Path(running.environment["SUQIUTONG_DATA"]).glob("log/*.log")}
+    folder = Path(running.environment["SUQIUTONG_DATA"]) / "log"
+    # A line is written when its reply is gone, and reaches the file through the process that started all.
+    deadline = time.monotonic() + 30
+    wanted = f"[{identity}] - request method=POST route=/api/chat status=200"
+    while wanted not in (folder / "web.log").read_text() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    logs = {path.stem: path.read_text() for path in folder.glob("*.log")}
     assert {"rasa", "actions", "web", "desk", "worker"} <= set(logs)
-    assert f"[{identity}] - request method=POST route=/api/chat status=200" in logs["web"]
+    assert wanted in logs["web"]
     assert f"[{identity}] - action action=validate_petition_form" in logs["actions"]
     assert not [name for name, text in logs.items() if "石榴" in text]
     told = httpx.get(f"{running.url}/metrics", trust_env=False).text
