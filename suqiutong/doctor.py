@@ -159,8 +159,13 @@ def _address(settings: Settings) -> Finding:
 
 
 def _secrets(settings: Settings) -> Finding:
-    if not (settings.data_folder / SECRETS).exists():
-        return Finding("secrets", "ok", "made at the first start")
+    path = settings.data_folder / SECRETS
+    if not path.exists():
+        # Both are made at the first start, so that one alone was lost.
+        is_lost = settings.keys_file.exists()
+        text = f"{path} is missing" if is_lost else "made at the first start"
+        advice = "put it back from the backup of the keys before the next start, which would make another"
+        return found("secrets", "fail" if is_lost else "ok", text, advice)
     return whether("secrets", lambda: read_secret(settings.data_folder), "readable by their owner alone")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -39,9 +39,11 @@ def examine_data(services: Services) -> Iterator[Finding]:
     if reached.level != "ok":
         yield _keys(services.settings, set(), services.clock())
         return
+    # Not that of the services, which would make secrets where there are none.
+    engine = database.make_engine(services.settings.database)
     try:
-        yield _writable(services)
-        with services.sessions() as session:
+        yield _writable(engine)
+        with Session(engine) as session:
             now = services.clock()
             yield _version(session)
             yield _clock(session, now)
@@ -52,6 +54,8 @@ def examine_data(services: Services) -> Iterator[Finding]:
             yield _entries(session, now)
     except SQLAlchemyError as error:
         yield Finding("database", "fail", f"failed while it was read ({type(error).__name__})", "see its own log")
+    finally:
+        engine.dispose()
 
 
 def check_outbox(stands: Standing) -> Finding:
@@ -95,11 +99,11 @@ def _schema(services: Services) -> Finding:
     return found(name, "ok" if revision == head else "fail", told, "suqiutong db upgrade")
 
 
-def _writable(services: Services) -> Finding:
+def _writable(engine: Engine) -> Finding:
     """Whether it takes what is written: a change that changes nothing, and is taken back."""
     advice = "see that its disk is neither full nor read-only, that no program holds its lock, and whose the file is"
     try:
-        with services.sessions() as session:
+        with Session(engine) as session:
             begin_writing(session)
             session.execute(text("UPDATE alembic_version SET version_num = version_num"))
             session.rollback()

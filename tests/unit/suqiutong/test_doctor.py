@@ -133,6 +133,13 @@ def test_a_disk_that_fills_is_told(tmp_path, monkeypatch, free, level):
     assert [finding.level for finding in doctor._disks(Settings(data=tmp_path / "not" / "there"))] == [level]
 
 
+def test_a_secret_that_was_lost_is_told_before_a_start_makes_another(tmp_path):
+    assert doctor._secrets(Settings(data=tmp_path)).level == "ok"
+    (tmp_path / "keys.json").touch(0o600)
+    assert doctor._secrets(Settings(data=tmp_path)).level == "fail"
+    assert not (tmp_path / "secrets.json").exists()
+
+
 class FakeUsage:
     def __init__(self, free):
         self.free = free
