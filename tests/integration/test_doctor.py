@@ -57,10 +57,10 @@ def test_a_schema_of_another_version_is_told_and_nothing_else_is_read(services):
 
 
 def test_a_database_that_cannot_be_reached_is_told_without_its_password(tmp_path):
-    settings = Settings(data=tmp_path, database_url="postgresql+psycopg://user:hidden-word@127.0.0.1:1/name")
+    settings = Settings(data=tmp_path, database_url="postgresql+psycopg://user:geheim@127.0.0.1:1/name")
     finding = one(Services(settings), "database")
     assert finding.level == "fail"
-    assert "hidden-word" not in str(finding)
+    assert "geheim" not in str(finding)
 
 
 def test_keys_that_are_missing_are_told(services):

@@ -160,7 +160,7 @@ def test_data_that_others_on_the_machine_can_read_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("line", "is_secret"),
     [
-        ("SUQIUTONG_DATABASE_URL=postgresql+psycopg://user:word@host/name", True),
+        ("SUQIUTONG_DATABASE_URL=postgresql+psycopg://user:geheim@host/name", True),
         ("SUQIUTONG_DESK_OIDC_CLIENT_SECRET=word", True),
         ("SUQIUTONG_DATABASE_URL=postgresql+psycopg:///name", False),
         ("SUQIUTONG_WEB_PORT=8000", False),
