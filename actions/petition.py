@@ -294,8 +294,8 @@ class SubmitPetition(ServiceAction):
         except PetitionError as error:
             say(dispatcher, "notice", error.message)
             return self._done(dispatcher, draft)
-        except SQLAlchemyError:
-            logger.exception("petition_not_saved conversation=%s", tracker.sender_id)
+        except SQLAlchemyError as error:
+            logger.error("petition_not_saved conversation=%s error=%s", tracker.sender_id, type(error).__name__)
             say(dispatcher, "notice", texts()["not_saved"])
             return [SlotSet("petition_draft", replace(draft, is_confirmed=False).to_slots())]
         ticket = filed.ticket

@@ -41,15 +41,18 @@ from web.errors import WebError, http_code
 from web.guard import Guard
 
 
-def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
+def create_app(
+    services: Services, *, rasa_transport: httpx.AsyncBaseTransport | None = None, metrics: Metrics | None = None
+) -> FastAPI:
     """The application.
 
     Args:
         services: All that it needs from the rest of the product.
         rasa_transport: Takes the place of the network between here and Rasa.
+        metrics: Where to count; by default nowhere that anybody else counts.
     """
     settings = services.settings
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     http = httpx.AsyncClient(
         base_url=settings.rasa_url,
         timeout=httpx.Timeout(settings.rasa_timeout_seconds, connect=2.0),
@@ -58,7 +61,9 @@ def create_app(services: Services, *, rasa_transport: httpx.AsyncBaseTransport |
         # Rasa is on the loopback address: a proxy meant for the internet must not carry residents' words.
         trust_env=False,
     )
-    rasa = RasaClient(http, timeout_seconds=settings.rasa_timeout_seconds, seconds=metrics.understanding_seconds)
+    rasa = RasaClient(
+        http, timeout_seconds=settings.rasa_timeout_seconds, seconds=metrics.stage_seconds.labels("understanding")
+    )
     chat = Chat(services, rasa, metrics)
     kiosks = Kiosks(settings.kiosk_addresses, idle_minutes=settings.kiosk_idle_minutes)
     embedding = Embedding(settings.embed_origins)

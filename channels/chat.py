@@ -183,7 +183,8 @@ class Chat:
             ChannelError: too fast, or it cannot be answered or stored now; never when the text reports a danger.
         """
         # Nothing is awaited from here to the place in the queue, so messages keep their order of arrival.
-        danger = self._services.find_danger(text)
+        with self._metrics.stage("danger"):
+            danger = self._services.find_danger(text)
         waits = [
             self.address_limit.take(address),
             self.session_limit.take(conversation),

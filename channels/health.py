@@ -99,6 +99,7 @@ def health_router(services: Services, rasa: RasaClient, metrics: Metrics) -> API
         if not may_look(request, services.settings.monitor_token):
             raise WebError("not_found")
         await run_in_threadpool(count)
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        # Some of it is read from the database.
+        return Response(await run_in_threadpool(generate_latest, metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -15,6 +15,7 @@ from prometheus_client import Histogram
 
 from channels.sanitise import neutralise
 from channels.texts import say
+from telemetry.logs import request_id
 
 logger = logging.getLogger(__name__)
 
@@ -193,7 +194,8 @@ class RasaClient:
                 self._seconds.observe(time.perf_counter() - started)
 
     async def _exchange(self, sender: str, message: str) -> list[object]:
-        body = {"sender": sender, "message": message, "metadata": {"channel": "web"}}
+        # The action server reads the id in the message that it is called for.
+        body = {"sender": sender, "message": message, "metadata": {"channel": "web", "request": request_id()}}
         try:
             # The client's own time-outs bound each read, not a reply that drips: this one bounds the whole.
             async with asyncio.timeout(self._timeout_seconds):

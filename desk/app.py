@@ -39,17 +39,22 @@ from desk.unanswered import work_router
 from desk.vendor import vendor_router
 from knowledge import KnowledgeError
 from petitions import PetitionError
+from telemetry.metrics import Metrics
 from web.errors import WebError, http_code
 from web.guard import Guard
 
 
-def create_app(services: Services, oidc_transport: httpx.BaseTransport | None = None) -> FastAPI:
+def create_app(
+    services: Services, oidc_transport: httpx.BaseTransport | None = None, metrics: Metrics | None = None
+) -> FastAPI:
     """The application.
 
     Args:
         services: All that it needs from the rest of the product.
         oidc_transport: Another way to the provider of logins than the network; for tests.
+        metrics: Where to count; by default nowhere that anybody else counts.
     """
+    metrics = metrics or Metrics()
     pages = Pages(services)
     live = Live(services)
     reports = Reports(services)
@@ -60,13 +65,14 @@ def create_app(services: Services, oidc_transport: httpx.BaseTransport | None = 
             yield
 
     def refuse(request: Request, error: WebError) -> Response:
+        metrics.refusals.labels(error.code).inc()
         if "text/html" in request.headers.get("Accept", ""):
             return pages.response(request, "error.html", {"error": error}, status=error.status, headers=error.headers)
         return JSONResponse(error.to_json(), error.status, error.headers)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.services = services
-    app.add_middleware(Guard, refuse=refuse)
+    app.add_middleware(Guard, refuse=refuse, count=metrics.count_request)
     # Kept beside: the application does not list the routes of what it includes.
     app.state.routers = (
         login_router(services, pages),

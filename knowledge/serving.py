@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from threading import Lock
@@ -101,12 +102,17 @@ class Answers:
         phones: Iterable[Phone],
         *,
         is_off: Callable[[], bool] = lambda: False,
+        timed: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        """Join the parts; while `is_off` says so nothing is answered from the documents."""
+        """Join the parts; while `is_off` says so nothing is answered from the documents.
+
+        Each answer is looked for within `timed`.
+        """
         self.base = base
         self._curated = curated
         self._is_off = is_off
         self._phones = [phone for phone in phones if phone.topics]
+        self._timed = timed
 
     def answer(self, text: str, context: Context | None = None, *, is_counted: bool = True) -> Reply:
         """What is known of `text`; whatever is not, with the number that may help.
@@ -116,8 +122,9 @@ class Answers:
             context: Of the reply before in the same conversation.
             is_counted: Whether a curated entry that answers counts a hit; words still being typed are no question.
         """
-        curated = self._curated.answer(text, is_counted=is_counted)
-        return self._helped(text, curated or (paused() if self._is_off() else self.base.answer(text, context)))
+        with self._timed():
+            curated = self._curated.answer(text, is_counted=is_counted)
+            return self._helped(text, curated or (paused() if self._is_off() else self.base.answer(text, context)))
 
     def preview(self, text: str, draft: Entry | None = None) -> Reply:
         """What a resident would get, with a draft in force or as things are; no hit is counted.

@@ -23,6 +23,7 @@ from petitions.lifecycle import own_lifecycle
 from petitions.model import Event, Notice, OutboxMessage, Petition
 from petitions.quiet import Quiet
 from storage import begin_writing
+from telemetry.logs import request_id
 
 _RULES = Path(__file__).with_name("outbox.yml")
 _CHANGED = "changed"
@@ -259,7 +260,7 @@ def _add(
             kind=kind,
             to=to,
             unit=unit,
-            payload={"state": event.state_to},
+            payload={"state": event.state_to, "request": request_id()},
             state=PENDING,
             attempts=0,
             created_at=event.at,

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -85,10 +86,11 @@ def assist(
         patience_seconds: How long all of it may take before the two are left out.
     """
     ends_at = time.monotonic() + patience_seconds
-    answer = pool.submit(_answer, parts, text)
+    # The log lines of the threads belong to the same request.
+    answer = pool.submit(copy_context().run, _answer, parts, text)
     route, danger = parts.triage(text), parts.find_danger(text)
     # After the route, which makes the vector that similar petitions are looked for by.
-    similar = pool.submit(parts.similar, text, actor)
+    similar = pool.submit(copy_context().run, parts.similar, text, actor)
     return Assistance(_in_time("answer", answer, ends_at), route, _in_time("similar", similar, ends_at), danger)
 
 

@@ -37,21 +37,25 @@ SQLITE, DUMP = "database.db", "database.dump"
 SOURCE = "sources/"
 # Nothing else is ever taken out of a backup: a name in it is no path on this machine.
 _NAME = re.compile(r"database\.(?:db|dump)|(?:secrets|keys|wechat)\.json|sources/[\w.-]+")
+DATA_NAME, KEYS_NAME = (re.compile(rf"suqiutong-\d{{8}}-\d{{6}}{end}\.tar\.gz") for end in ("", "-keys"))
 Report = Callable[[str], None]
 
 
-def back_up(settings: Settings, folder: Path, *, now: datetime) -> tuple[Path, Path]:
+def back_up(settings: Settings, folder: Path, keys_folder: Path | None = None, *, now: datetime) -> tuple[Path, Path]:
     """Write both files while the product runs; their paths.
 
     Args:
         settings: Of the product.
         folder: Where to; made when it is not there.
+        keys_folder: Where the keys go, if not there too.
         now: Aware; names the files.
 
     Raises:
         CommandError: there is no database yet, `pg_dump` is missing or failed, or a file of that second is there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    keys_folder = keys_folder or folder
+    for place in (folder, keys_folder):
+        place.mkdir(parents=True, exist_ok=True)
     mark = {"id": secrets.token_hex(8), "made_at": now.isoformat(), "version": version("suqiutong")}
     name = f"suqiutong-{now:%Y%m%d-%H%M%S}"
     engine = database.make_engine(settings.database)
@@ -68,7 +72,7 @@ def back_up(settings: Settings, folder: Path, *, now: datetime) -> tuple[Path, P
             found |= {f"{SOURCE}{path.name}": path for path in sorted(settings.sources_folder.iterdir())}
         data = _write(folder / f"{name}.tar.gz", found, mark | {"revision": revision})
         present = {key: path for key, path in _key_files(settings).items() if path.exists()}
-        keys = _write(folder / f"{name}-keys.tar.gz", present, mark)
+        keys = _write(keys_folder / f"{name}-keys.tar.gz", present, mark)
     return data, keys
 
 

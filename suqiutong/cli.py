@@ -8,7 +8,9 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +37,7 @@ from suqiutong.doctor import examine
 from suqiutong.errors import CommandError
 from suqiutong.settings import read_settings, settings_table, shown_settings
 from suqiutong.transactions import transaction
+from suqiutong.up import prepare as prepare_all
 from suqiutong.up import run_everything, train_model
 from suqiutong.wiring import Services
 
@@ -98,9 +101,18 @@ def _print_json(value: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"suqiutong {version('suqiutong')}")
+        raise typer.Exit
+
+
 @commands.callback()
 def main(
     _debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
 ) -> None:
     """诉求通: answers residents from the report of their subdistrict and keeps their petitions."""
 
@@ -111,6 +123,13 @@ def up() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     services = Services(read_settings())
     raise typer.Exit(run_everything(services.settings, lambda: _upgrade(services), _report))
+
+
+@commands.command()
+def prepare() -> None:
+    """Bring schema, knowledge base and model up to date as `up` does, and start nothing."""
+    services = Services(read_settings())
+    prepare_all(services.settings, lambda: _upgrade(services), _report)
 
 
 def _upgrade(services: Services, revision: str = "head") -> None:
@@ -126,13 +145,19 @@ def train() -> None:
 
 
 @commands.command()
-def backup(folder: Annotated[Path, typer.Argument(help="Where the two files go.")]) -> None:
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Where the file of the data goes.")],
+    keys_folder: Annotated[
+        Path | None, typer.Option("--keys", help="Where the file of the keys goes; by default beside the other.")
+    ] = None,
+) -> None:
     """Back up all that cannot be made again, and apart from it the keys; the product may run."""
     services = Services(read_settings())
-    data, keys = back_up(services.settings, folder, now=services.clock())
+    data, keys = back_up(services.settings, folder, keys_folder, now=services.clock())
     typer.echo(data)
     typer.echo(keys)
-    _report("Keep the second one elsewhere: whoever has both reads every name and phone number.")
+    if keys_folder is None:
+        _report("Keep the second one elsewhere: whoever has both reads every name and phone number.")
 
 
 @commands.command()
@@ -178,14 +203,20 @@ def settings(
 
 
 @commands.command()
-def doctor() -> None:
-    """Check what the product needs: one line each, non-zero exit when something is amiss."""
-    services = Services(read_settings())
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
+) -> None:
+    """Check what the product needs and say what to do; non-zero exit when something is broken."""
     findings = []
-    for finding in examine(services.settings, today=services.clock().date()):
-        typer.echo(finding)
+    for finding in examine(Services(read_settings())):
+        if not as_json:
+            typer.echo(finding)
         findings.append(finding)
-    if not all(finding.is_ok for finding in findings):
+    broken = sum(finding.level == "fail" for finding in findings)
+    if as_json:
+        warnings = sum(finding.level == "warn" for finding in findings)
+        _print_json({"broken": broken, "warnings": warnings, "findings": [asdict(finding) for finding in findings]})
+    if broken:
         raise typer.Exit(1)
 
 

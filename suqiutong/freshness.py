@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -33,6 +34,23 @@ def knowledge_digest(settings: Settings, sources: Path | None = None) -> str:
     """
     added = digest(["."], root=sources or settings.sources_folder)
     return digest(KNOWLEDGE_INPUTS, settings.base_pipeline, added)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made, by its stamp: a short name of its inputs, and when in seconds of the Unix epoch."""
+
+    version: str
+    at: float
+
+
+def made(folder: Path) -> Made | None:
+    """What stands in the folder; None when nothing was made there."""
+    stamp = folder / STAMP
+    try:
+        return Made(stamp.read_text(encoding="utf-8")[:12], stamp.stat().st_mtime)
+    except OSError:
+        return None
 
 
 def is_fresh(stamp: Path, value: str) -> bool:

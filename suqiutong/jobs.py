@@ -28,6 +28,7 @@ from petitions.rules import own_rules
 from petitions.ticking import Ticked
 from petitions.visibility import may_see
 from suqiutong.wiring import Services
+from telemetry.logs import in_request, request_id
 
 logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 10.0
@@ -219,7 +220,13 @@ def _deliver_one(services: Services, send: Send) -> str | None:
         if until := own_outbox().quiet.held_until(message, petition, now=services.clock()):
             postpone(session, message, until)
             return "held"
-        message_id, attempt = message.id, message.attempts
+        message_id, attempt, made_in = message.id, message.attempts, message.payload.get("request")
+    # A message that a request caused is told under the id of that request.
+    with in_request(made_in or request_id()):
+        return _send_one(services, send, letter, message_id, attempt)
+
+
+def _send_one(services: Services, send: Send, letter: Letter, message_id: int, attempt: int) -> str:
     problem: DeliveryError | None = None
     try:
         send(letter)
@@ -233,6 +240,8 @@ def _deliver_one(services: Services, send: Send) -> str | None:
         logger.warning(
             "delivery_failed key=%s attempt=%d problem=%s state=%s", letter.key, attempt, problem.code, state
         )
+    else:
+        logger.info("delivered key=%s attempt=%d state=%s", letter.key, attempt, state)
     return state if problem is None or state == "dead" else "failed"
 
 

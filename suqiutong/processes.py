@@ -6,15 +6,19 @@ from __future__ import annotations
 import base64
 import hmac
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from suqiutong import rasa
-from suqiutong.logs import start_logging
 from suqiutong.settings import ROOT, Settings, read_secret
 from suqiutong.wiring import Services
+from telemetry.logs import start_logging
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from telemetry.metrics import Metrics as CommonMetrics
+
+Counting = TypeVar("Counting", bound="CommonMetrics")
 
 WARM_UP = "你好"
 
@@ -54,40 +58,63 @@ def rasa_environment(settings: Settings) -> dict[str, str]:
 def run_actions(services: Services) -> None:
     """Serve Rasa's calls until told to stop."""
     from actions.server import serve
+    from telemetry.metrics import Metrics
 
-    start_logging(services.settings.log_level)
+    settings = services.settings
+    metrics = _begin(services, Metrics(), settings.actions_metrics_port)
     prepare(services)
-    serve(services, services.settings.actions_port)
+    serve(services, settings.actions_port, metrics)
 
 
 def run_worker(services: Services) -> None:
     """Do what is due on schedule until told to stop."""
     from suqiutong import worker
+    from telemetry.metrics import Metrics
 
-    start_logging(services.settings.log_level)
+    _begin(services, Metrics(), services.settings.worker_metrics_port)
     worker.run_worker(services)
 
 
 def run_web(services: Services) -> None:
     """Serve residents and programs until told to stop."""
     from channels.app import create_app
+    from channels.metrics import Metrics
+    from suqiutong.gauges import add_gauges
 
-    start_logging(services.settings.log_level)
-    prepare(services)
     settings = services.settings
-    _serve(create_app(services), settings.host, settings.web_port, is_behind_proxy=bool(settings.public_url))
+    metrics = _begin(services, Metrics())
+    add_gauges(metrics.registry, services)
+    prepare(services)
+    _serve(
+        create_app(services, metrics=metrics),
+        settings.host,
+        settings.web_port,
+        is_behind_proxy=bool(settings.public_url),
+    )
 
 
 def run_desk(services: Services) -> None:
     """Serve the people of the office until told to stop."""
     from desk.app import create_app
+    from telemetry.metrics import Metrics
 
-    start_logging(services.settings.log_level)
+    settings = services.settings
+    metrics = _begin(services, Metrics(), settings.desk_metrics_port)
     prepare(services)
     services.assist(WARM_UP)
     services.read_draft(WARM_UP)
-    settings = services.settings
-    _serve(create_app(services), settings.desk_host, settings.desk_port, is_behind_proxy=settings.desk_behind_proxy)
+    is_behind_proxy = settings.desk_behind_proxy
+    application = create_app(services, metrics=metrics)
+    _serve(application, settings.desk_host, settings.desk_port, is_behind_proxy=is_behind_proxy)
+
+
+def _begin(services: Services, metrics: Counting, port: int = 0) -> Counting:
+    """Have this process log, count and time what it does; its metrics."""
+    from suqiutong.watching import watch
+
+    start_logging(services.settings.log_level, services.settings.log_format)
+    watch(services, metrics, port)
+    return metrics
 
 
 def _serve(application: FastAPI, host: str, port: int, *, is_behind_proxy: bool) -> None:

@@ -24,6 +24,7 @@ _PASSWORD = re.compile(r"(?<=://)(?P<name>[^:/@]*:)[^/]*(?=@)")
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+MaybePort = Annotated[int, Field(ge=0, le=65535)]
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.*-]+(:\d{1,5})?")
 
 
@@ -92,6 +93,15 @@ class Settings(BaseSettings):
         default="",
         description="Address that residents use when a proxy stands before the web process, without a closing slash.",
     )
+    desk_metrics_port: MaybePort = Field(
+        default=0, description="Port on 127.0.0.1 where the counts of the desk can be read; 0: none."
+    )
+    actions_metrics_port: MaybePort = Field(
+        default=0, description="Port on 127.0.0.1 where the counts of the action server can be read; 0: none."
+    )
+    worker_metrics_port: MaybePort = Field(
+        default=0, description="Port on 127.0.0.1 where the counts of the worker can be read; 0: none."
+    )
     data: Path = Field(
         default=Path("var"),
         description="Folder of all that is made while running: database, knowledge, model, logs, secrets.",
@@ -109,6 +119,10 @@ class Settings(BaseSettings):
         default=None,
         description="File of the keys that seal personal data; empty: `keys.json` in the data folder. "
         "Keep it on another disk than the database, and in no backup of it.",
+    )
+    backups: Path | None = Field(
+        default=None,
+        description="Folder of the nightly backups, whose age `suqiutong doctor` checks; empty: nobody does.",
     )
     notify_url: str = Field(
         default="",
@@ -198,6 +212,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that reaches the log files."
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Log lines for people (`text`) or for programs (`json`, one object a line)."
+    )
 
     @property
     def data_folder(self) -> Path:
@@ -223,6 +240,11 @@ class Settings(BaseSettings):
     def keys_file(self) -> Path:
         """File of the keys that seal personal data, absolute."""
         return ROOT / self.keys if self.keys else self.data_folder / "keys.json"
+
+    @property
+    def backups_folder(self) -> Path | None:
+        """Folder of the nightly backups, absolute; None when nobody said."""
+        return ROOT / self.backups if self.backups else None
 
     @property
     def wechat_file(self) -> Path:

@@ -14,12 +14,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, TextIO
 
 from honcho.environ import parse_procfile
 
 LAST_LINES = 20
 KEPT_LOGS = 5
+# Six files of each process at most.
+LOG_LIMIT_BYTES = 50_000_000
 STOP_SECONDS = 10.0
 TICK_SECONDS = 0.3
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -46,7 +48,7 @@ class Child:
     def __init__(self, name: str, command: str, log: Path, *, folder: Path, environment: Mapping[str, str]) -> None:
         self.name = name
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
-        rotate(log)
+        self._path = log
         self.process = subprocess.Popen(  # noqa: S603 - the Procfile is part of the product
             shlex.split(command),
             cwd=folder,
@@ -59,7 +61,7 @@ class Child:
             errors="replace",
             start_new_session=True,
         )
-        self._log = log.open("w", encoding="utf-8", buffering=1)
+        self._log = _new_log(log)
 
     def listen(self, report: Callable[[str], None]) -> threading.Thread:
         """Copy all output to the log, and warnings to the screen, until the process closes it."""
@@ -77,12 +79,37 @@ class Child:
             return  # all of the group have ended
 
     def _copy(self, output: IO[str], report: Callable[[str], None]) -> None:
-        with self._log, output:
+        size = 0
+        with output:
             for line in output:
-                self._log.write(line)
+                length = len(line.encode())
+                if size + length > LOG_LIMIT_BYTES:
+                    self._turn()
+                    size = 0
+                size += length
+                # A full disk costs lines, but nobody who stops reading may stop the process that speaks.
+                with suppress(OSError):
+                    self._log.write(line)
                 self.last_lines.append(line.rstrip())
                 if LOUD.search(line):
                     report(f"[{self.name}] {line.rstrip()}")
+        self._close()
+
+    def _turn(self) -> None:
+        """Begin a new log, so that none grows without end; the old one goes on where none can be made."""
+        before = self._log
+        with suppress(OSError):
+            self._log = _new_log(self._path)
+            before.close()
+
+    def _close(self) -> None:
+        with suppress(OSError):
+            self._log.close()
+
+
+def _new_log(path: Path) -> TextIO:
+    rotate(path)
+    return path.open("w", encoding="utf-8", buffering=1)
 
 
 def supervise(

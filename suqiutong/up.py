@@ -104,6 +104,20 @@ class Readiness:
             self._report(f"Not ready after {SLOW_START_SECONDS:.0f} s: {self._url}/readyz says what is missing.")
 
 
+def prepare(settings: Settings, upgrade_database: Callable[[], None], report: Report) -> None:
+    """Bring schema, knowledge base and model up to date; nothing is done where they are.
+
+    Raises:
+        CommandError: something that the start needs is not there.
+    """
+    rasa.check_bot()
+    read_secret(settings.data_folder)
+    read_account(settings)
+    upgrade_database()
+    ensure_knowledge(settings, report)
+    ensure_model(settings, report)
+
+
 def run_everything(settings: Settings, upgrade_database: Callable[[], None], report: Report) -> int:
     """Check, bring up to date, start, and stay until told to stop.
 
@@ -114,12 +128,7 @@ def run_everything(settings: Settings, upgrade_database: Callable[[], None], rep
         CommandError: something that the start needs is not there.
     """
     check_ports(settings)
-    rasa.check_bot()
-    read_secret(settings.data_folder)
-    read_account(settings)
-    upgrade_database()
-    ensure_knowledge(settings, report)
-    ensure_model(settings, report)
+    prepare(settings, upgrade_database, report)
     welcome = (Path(__file__).parent / "welcome.txt").read_text(encoding="utf-8")
     addresses = {"url": settings.web_url, "desk": settings.desk_url, "logs": settings.log_folder}
     readiness = Readiness(settings.web_url, welcome.format(**addresses), report)

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,8 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        # Times a stage of the work, once the process that works has set it.
+        self.stage: Callable[[str], AbstractContextManager[object]] = lambda _name: nullcontext()
         self._latest_knowledge = Latest(self._knowledge_mark, self._try_knowledge)
 
     @cached_property
@@ -96,8 +98,13 @@ class Services:
 
         base = self.load_knowledge()
         curated = CuratedAnswers(self.sessions, self.encoder, base.index.lexicon, self.clock)
-        phones = self.jurisdiction.phones.values()
-        return Answers(base, curated, phones, is_off=lambda: self.switches.off(ANSWERS) is not None)
+        return Answers(
+            base,
+            curated,
+            self.jurisdiction.phones.values(),
+            is_off=lambda: self.switches.off(ANSWERS) is not None,
+            timed=lambda: self.stage("knowledge"),
+        )
 
     def note_unanswered(self, text: str, kind: str) -> None:
         """Put a question on the editors' list; one that cannot be kept never costs the reply."""
@@ -251,7 +258,8 @@ class Services:
         """Where this petition goes."""
         from petitions.triage import triage
 
-        return triage(text, self.jurisdiction, self.encoder)
+        with self.stage("triage"):
+            return triage(text, self.jurisdiction, self.encoder)
 
     def ask(self, text: str) -> dict[str, Any]:
         """The contract message that answers one question: safety first, then the knowledge base.

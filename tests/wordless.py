@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from suqiutong.logs import FORMAT, WordlessFormatter
+from telemetry.logs import TextFormatter
 
 # Letters beside it: eleven digits of a digest are no phone number.
 PERSONAL = re.compile(
@@ -43,7 +43,7 @@ class Ear(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setFormatter(WordlessFormatter(FORMAT))
+        self.setFormatter(TextFormatter())
         self.heard: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import logging
-import re
-import secrets
 import time
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 from fastapi import Request
 from fastapi.responses import Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from telemetry.logs import in_request, new_request_id, trace_of, valid_request_id
 from web.errors import WebError
 
 logger = logging.getLogger(__name__)
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -51,8 +47,11 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("X-Request-ID", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+        request_id = valid_request_id(Headers(scope=scope).get("X-Request-ID")) or new_request_id()
+        with in_request(request_id):
+            await self._serve(request_id, scope, receive, send)
+
+    async def _serve(self, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         status: int | None = None
         started = time.perf_counter()
 
@@ -76,7 +75,7 @@ class Guard:
             await self._app(scope, receive, send_guarded)
         except Exception as error:
             # Its text may hold a resident's words, so only its type and place are kept.
-            logger.error("unhandled id=%s error=%s at=%s", request_id, type(error).__name__, _place(error))
+            logger.error("unhandled trace=%s", trace_of(error))
             if status is not None:
                 raise
             await self._refuse(Request(scope), WebError("internal"))(scope, receive, send_guarded)
@@ -85,15 +84,9 @@ class Guard:
             route = getattr(scope.get("route"), "path", "other")
             self._count(route, str(status))
             logger.info(
-                "request id=%s method=%s route=%s status=%s milliseconds=%d",
-                request_id,
+                "request method=%s route=%s status=%s milliseconds=%d",
                 scope["method"],
                 route,
                 status,
                 (time.perf_counter() - started) * 1000,
             )
-
-
-def _place(error: Exception) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}"

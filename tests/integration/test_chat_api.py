@@ -15,6 +15,7 @@ from channels.app import create_app
 from channels.rasa import RasaClient, RasaError
 from channels.store import ChatMessage
 from channels.telling import leave_word
+from telemetry.logs import RequestFilter
 from tests.unit.channels.fakes import ANSWER, CODE, OPERATOR_TOKEN, FakeRasa, FakeServices, FakeSettings
 
 JSON = {"Accept": "application/json"}
@@ -332,6 +333,22 @@ def test_a_request_id_is_kept_when_it_is_one():
         assert replaced.headers["X-Request-ID"] != "a b <script>"
 
     run(scenario)
+
+
+def test_the_request_id_goes_with_the_message_to_rasa_and_into_the_log(caplog):
+    async def scenario(client, rasa):
+        await client.post("/api/chat", json={"text": "你好"}, headers={"X-Request-ID": "abc-123456"})
+        assert rasa.metadata[rasa.messages.index("你好") - len(rasa.messages)]["request"] == "abc-123456"
+        await client.post("/api/chat", json={"text": "家里有煤气味"}, headers={"X-Request-ID": "abc-654321"})
+        await until(lambda: rasa.metadata[-1]["request"] == "abc-654321")
+        rasa.is_down = True
+        await client.post("/api/chat", json={"text": "再问"}, headers={"X-Request-ID": "abc-777777"})
+
+    caplog.handler.addFilter(RequestFilter())
+    with caplog.at_level(logging.INFO, "channels"), caplog.at_level(logging.INFO, "web"):
+        run(scenario)
+    told = {record.msg.partition(" ")[0] for record in caplog.records if record.request == "abc-777777"}
+    assert told == {"understanding_down", "request"}
 
 
 def test_unknown_addresses_and_methods_are_said_in_json():

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import tarfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -286,9 +287,32 @@ def wait_for_text(output, text, seconds=20):
 
 @pytest.mark.rasa
 def test_doctor_finds_nothing_amiss_while_all_runs(running):
-    result = running.command("doctor")
+    deadline = time.monotonic() + 100
+    while "warn worker" in (result := running.command("doctor")).stdout and time.monotonic() < deadline:
+        time.sleep(1)
     assert result.returncode == 0, result.stdout
-    assert {line[:4] for line in result.stdout.splitlines()} == {"ok  "}
+    assert [line for line in result.stdout.splitlines() if not line.startswith("ok  ")] == [
+        "warn backup: nobody watches it -> set SUQIUTONG_BACKUPS to the folder of the nightly backups"
+    ]
+
+
+@pytest.mark.rasa
+def test_nothing_is_made_anew_where_all_is_up_to_date(running):
+    result = running.command("prepare")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_the_version_is_told(command):
+    assert command("--version").stdout == f"suqiutong {version('suqiutong')}\n"
+
+
+@pytest.mark.usefixtures("database")
+def test_the_keys_of_a_backup_go_where_they_are_told(command, tmp_path):
+    done = command("backup", str(tmp_path / "data"), "--keys", str(tmp_path / "keys"))
+    assert done.returncode == 0, done.stderr
+    data, keys = map(Path, done.stdout.split())
+    assert (data.parent, keys.parent) == (tmp_path / "data", tmp_path / "keys")
+    assert done.stderr == ""
 
 
 @pytest.mark.usefixtures("database")

@@ -41,6 +41,7 @@ from suqiutong.errors import CommandError
 from suqiutong.settings import Settings
 from suqiutong.wiring import Services
 from suqiutong.worker import SCHEDULE, add_jobs, make_queue
+from telemetry.logs import in_request, request_id
 from tests.conftest import ROOT, product_environment, run_command
 from tests.integration.cases import DISTRICT, HALL, NOW, STATION, file_case, person, route, step
 from tests.integration.test_at_once import at_once
@@ -200,6 +201,17 @@ def test_messages_reach_the_inboxes_once_and_name_nobody(services: ClockedServic
             ("petitioner", "conversation-1", f"您的诉求已登记，工单号{number}。"),
             ("unit", STATION, f"收到新工单{number}，请及时处理。"),
         ]
+
+
+def test_a_message_is_delivered_under_the_id_of_the_request_that_caused_it(services: ClockedServices) -> None:
+    with in_request("abc-123456"), services.writing() as session:
+        file_case(session)
+    with services.writing() as session:
+        file_case(session, key="another")
+    sent_in: list[str | None] = []
+    with in_request("the-run-1"):
+        assert jobs.deliver(services, lambda _letter: sent_in.append(request_id())) == {"sent": 4}
+    assert sent_in == ["abc-123456", "abc-123456", "the-run-1", "the-run-1"]
 
 
 def test_killed_after_sending_it_is_sent_again_and_read_once(services: ClockedServices) -> None:
@@ -414,7 +426,7 @@ def test_a_job_that_fails_is_a_line_without_words(services: ClockedServices, mon
 
     monkeypatch.setitem(jobs.JOBS, "tick", fail)
     add_jobs(MemoryHuey(results=False), services)["tick"].call_local()
-    assert "job_failed job=tick error=ValueError" in caplog.text
+    assert "job_failed job=tick trace=ValueError@worker.py:" in caplog.text
     assert "王小红" not in caplog.text
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from suqiutong import supervise as supervise_module
 from suqiutong.supervise import KEPT_LOGS, LAST_LINES, rotate, supervise
 
 # A process whose child outlives it unless the whole group is ended.
@@ -92,6 +93,23 @@ def test_a_command_that_does_not_exist_leaves_nothing_running(run, tmp_path):
     with pytest.raises(FileNotFoundError):
         run({"stays": python(PARENT, tmp_path / "pid"), "missing": "no-such-program"})
     assert subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, check=False).stdout == b""
+
+
+def test_a_log_does_not_grow_without_end(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(supervise_module, "LOG_LIMIT_BYTES", 1000)
+    assert run({"speaks": python("[print('x' * 99) for _ in range(35)]")}) == 1
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "log").iterdir()}
+    assert sizes == {"speaks.log": 500, "speaks.log.1": 1000, "speaks.log.2": 1000, "speaks.log.3": 1000}
+
+
+def test_a_full_disk_does_not_stop_a_process_that_speaks(run, lines, monkeypatch):
+    def full(_path):
+        return Path("/dev/full").open("w", buffering=1)
+
+    monkeypatch.setattr(supervise_module, "_new_log", full)
+    # More than a pipe holds: a process that nobody listens to would wait for ever.
+    assert run({"speaks": python("[print('x' * 99) for _ in range(3000)]; print('done')")}) == 1
+    assert lines[-1].strip() == "done"
 
 
 def test_old_logs_are_kept_up_to_a_number(tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,14 @@ def test_make_help_lists_every_target():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE).group(1).split())
     assert targets == set(re.findall(r"^([a-z]+):.*## \S", makefile, re.MULTILINE))
+
+
+def test_the_changelog_begins_with_this_version_and_names_what_exists():
+    told = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert re.findall(r"^## (\d+\.\d+\.\d+)（\d{4}-\d{2}-\d{2}）$", told, re.MULTILINE)[0] == project["version"]
+    settings = set(re.findall(r"`(SUQIUTONG_\w+)", told))
+    assert settings
+    assert all(f"`{name}`" in settings_table() for name in settings)
+    for words in re.findall(r"`suqiutong ([a-z ]+)`", told):
+        assert tuple(words.split()) in COMMANDS

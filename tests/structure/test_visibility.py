@@ -15,6 +15,10 @@ EXEMPT = {
     "petitions/cases.py": {"act", "lock_petitions", "_locked"},
     "petitions/outbox.py": {"_joined"},
     "petitions/search.py": {"read_unread", "write_missing_texts"},
+    # Counts over all tickets, which name none.
+    "petitions/standing.py": {"standing"},
+    # The newest moment of the log alone.
+    "suqiutong/doctor_data.py": {"_clock"},
     "petitions/ticking.py": {"tick", "recompute_provisional"},
     "petitions/log.py": {"erase_words", "verify", "replay", "_hashes"},
     "petitions/photos.py": {

@@ -205,6 +205,7 @@ class FakeRasa:
     def __init__(self) -> None:
         self.replies: dict[str, list[dict[str, Any]]] = dict(REPLIES)
         self.received: list[tuple[str, str]] = []
+        self.metadata: list[dict[str, Any]] = []
         self.understood: dict[str, Any] | None = None
         self.is_down = False
         self.pause_seconds = 0.0
@@ -221,6 +222,7 @@ class FakeRasa:
         await asyncio.sleep(self.pause_seconds)
         self.at_once -= 1
         self.received.append((body["sender"], body["message"]))
+        self.metadata.append(body["metadata"])
         default = [{"kind": "smalltalk", "text": f"收到：{body['message']}"}]
         items = self.replies.get(body["message"], default)
         told = [{"recipient_id": body["sender"], "understood": self.understood}] if self.understood else []
