@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 
 from channels.chat import Chat
 from channels.cookies import Conversations
@@ -18,9 +20,12 @@ from channels.sanitise import strip_hidden
 from channels.services import Services
 from channels.texts import load_texts, say
 from petitions import (
+    PETITIONER,
     Petition,
     PetitionError,
     Progress,
+    act,
+    allowed_actions,
     find_ticket,
     list_own_tickets,
     parse_reference,
@@ -29,11 +34,15 @@ from petitions import (
     state_label,
     ticket_of,
 )
+from petitions.lifecycle import own_lifecycle
 from web.errors import WebError
 from web.limits import RateLimit
 from web.requests import address_of, field, read_form
 
 SHOWN = 20
+RATE = "follow_up"
+MARKS = ("1", "2", "3", "4", "5")
+NOTE_LIMIT = 500
 FIELD_LIMIT = 100
 
 
@@ -41,10 +50,12 @@ FIELD_LIMIT = 100
 class Own:
     """A petition as its petitioner is shown it; with its code for who has typed it."""
 
+    petition_id: int
     ticket: dict[str, Any]
     filed_at: datetime
     progress: Progress
     code: str = ""
+    may_rate: bool = False
 
 
 def receipt_rows(own: Own, printed_at: datetime) -> list[tuple[str, str]]:
@@ -63,6 +74,17 @@ def receipt_rows(own: Own, printed_at: datetime) -> list[tuple[str, str]]:
         (say("my.printed_at"), moment_words(printed_at)),
     ]
     return [(label, value) for label, value in rows if value]
+
+
+def marks_of(form: FormData) -> dict[str, Any]:
+    """What a form says of the resident's satisfaction; empty when something is missing."""
+    solved = field(form, "is_solved")
+    marks = {name: field(form, name) for name in own_lifecycle().follow_up.dimensions}
+    if solved not in {"1", "0"} or not set(marks.values()) <= set(MARKS):
+        return {}
+    note = strip_hidden(field(form, "note").replace("\r\n", "\n")).strip()[:NOTE_LIMIT]
+    given = {name: int(mark) for name, mark in marks.items()}
+    return {"is_solved": solved == "1"} | given | ({"note": note} if note else {})
 
 
 class OwnPetitions:
@@ -93,12 +115,27 @@ class OwnPetitions:
         """The petition of that number, if it was filed in this conversation."""
         return next((own for own in self.filed_in(conversation) if own.ticket["number"] == number), None)
 
+    def rate(self, own: Own, given: Mapping[str, Any]) -> str:
+        """Take the step that tells how satisfied the resident is with a petition that is theirs.
+
+        Returns:
+            The code of what stands against it; empty when nothing does.
+        """
+        with self._services.sessions() as session:
+            try:
+                act(session, own.petition_id, RATE, PETITIONER, given, now=self._services.clock())
+            except PetitionError as error:
+                return error.code
+            session.commit()
+        return ""
+
     def _list(self, session: Session, conversation: str) -> list[Petition]:
         return list(list_own_tickets(session, conversation, limit=SHOWN))
 
     def _own(self, session: Session, petition: Petition, code: str = "") -> Own:
         progress = progress_of(session, petition, self._services.keyring)
-        return Own(ticket_of(petition), petition.filed_at, progress, code)
+        may_rate = RATE in allowed_actions(petition, PETITIONER)
+        return Own(petition.id, ticket_of(petition), petition.filed_at, progress, code, may_rate)
 
 
 def my_router(services: Services, chat: Chat, pages: Pages, conversations: Conversations) -> APIRouter:
@@ -119,15 +156,26 @@ def my_router(services: Services, chat: Chat, pages: Pages, conversations: Conve
         number, code, wanted = (strip_hidden(field(form, name))[:FIELD_LIMIT] for name in ("number", "code", "as"))
         return number, code, wanted
 
-    async def show(request: Request, *, number: str = "", found: Own | None = None, problem: str = "") -> Response:
+    async def show(
+        request: Request,
+        *,
+        number: str = "",
+        found: Own | None = None,
+        problem: str = "",
+        told: str = "",
+        refused: str = "",
+    ) -> Response:
         mine = await run_in_threadpool(petitions.filed_in, conversations.of(request))
         context = {
             "number": number,
             "found": found,
             "problem": problem,
+            "told": told,
+            "refused": refused,
+            "marks": MARKS,
             "mine": [own for own in mine if found is None or own.ticket["number"] != found.ticket["number"]],
         }
-        return pages.response(request, "my.html", context, status=404 if problem else 200)
+        return pages.response(request, "my.html", context, status=404 if problem else 422 if refused else 200)
 
     @router.get("/my")
     async def get_my(request: Request) -> Response:
@@ -147,15 +195,33 @@ def my_router(services: Services, chat: Chat, pages: Pages, conversations: Conve
         found = await run_in_threadpool(petitions.by_code, number, code)
         return await show(request, number=number, found=found, problem="" if found else say("my.not_found"))
 
+    async def owned(request: Request, number: str, code: str) -> Own | None:
+        """The petition of that number, for who knows its code or filed it in this session."""
+        if code:
+            limit_pace(request, number)
+            return await run_in_threadpool(petitions.by_code, number, code)
+        return await run_in_threadpool(petitions.by_session, number, conversations.of(request))
+
+    @router.post("/my/rate")
+    async def post_rate(request: Request) -> Response:
+        """How satisfied the resident is, once for each reply."""
+        number, code, _ = await read(request)
+        own = await owned(request, number, code)
+        if own is None:
+            return await show(request, number=number, problem=say("my.not_found"))
+        given = marks_of(await read_form(request))
+        problem = await run_in_threadpool(petitions.rate, own, given) if given else "wrong_fields"
+        own = await owned(request, number, code)
+        if problem:
+            sentence = say("my.rate_missing") if problem == "wrong_fields" else say("my.rate_closed")
+            return await show(request, found=own, refused=sentence)
+        return await show(request, found=own, told=say("my.rate_thanks"))
+
     @router.post("/my/receipt")
     async def post_receipt(request: Request) -> Response:
         """A receipt as a page to print or a file to keep, with number and code or of this session."""
         number, code, wanted = await read(request)
-        if code:
-            limit_pace(request, number)
-            own = await run_in_threadpool(petitions.by_code, number, code)
-        else:
-            own = await run_in_threadpool(petitions.by_session, number, conversations.of(request))
+        own = await owned(request, number, code)
         if own is None:
             return await show(request, number=number, problem=say("my.not_found"))
         rows = receipt_rows(own, services.clock())

@@ -8,10 +8,12 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from jurisdiction import load_jurisdiction
-from petitions import triage
+from petitions import act, triage
 from petitions.model import Petition
+from storage import begin_writing
 from storage.switches import turn_off
 from tests.browser.test_resident_page import PHONE
+from tests.integration.cases import person
 
 pytestmark = pytest.mark.browser
 
@@ -146,3 +148,32 @@ def test_a_form_that_is_switched_off_keeps_the_words_and_is_accessible(open_page
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_a_reply_is_rated_where_its_progress_stands(open_page, case_site):
+    page = open_page("/petition", **PHONE)
+    page.goto(case_site.address)
+    page.goto(case_site.address + "/petition")
+    page.get_by_label("您要反映什么事？").fill("路灯坏了好几天，晚上走路看不见")
+    page.get_by_label("在什么地方？").fill("碧眼社区")
+    page.get_by_label("匿名反映").check()
+    page.get_by_role("button", name="下一步：核对").click()
+    page.get_by_role("button", name="确认提交").click()
+    with case_site.services.sessions() as session:
+        begin_writing(session)
+        petition = session.scalars(select(Petition)).one()
+        for action, fields in (("accept", {}), ("reply", {"answer": "路灯已经修好，请您再看看。"})):
+            act(session, petition.id, action, person("handler", petition.unit), fields, now=case_site.services.clock())
+        session.commit()
+    page.goto(case_site.address + "/my")
+    rate = page.locator("form.rate")
+    rate.get_by_label("没有解决").check()
+    for name in ("办理速度", "办理结果", "服务态度", "反馈说明"):
+        rate.get_by_role("group", name=name).get_by_label("2 分").check()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    rate.get_by_role("button", name="提交评价").click()
+    expect(page.get_by_role("status")).to_contain_text("谢谢您的评价")
+    expect(page.locator(".own")).to_contain_text("重新办理")
+    expect(page.locator("form.rate")).to_have_count(0)

@@ -13,12 +13,15 @@ from channels.app import create_app
 from jurisdiction import load_jurisdiction
 from language.personal import mask_personal
 from petitions import PETITIONER, act, triage
+from petitions.lifecycle import own_lifecycle
 from petitions.model import Petition
 from petitions.privacy import masked
 from storage import begin_writing
+from tests.integration.cases import person
 from tests.unit.channels.fakes import NOW, FakeRasa, FakeServices, FakeSettings
 
 PATHS = ("/my", "/my/receipt", "/my", "/my/receipt")
+DIMENSIONS = own_lifecycle().follow_up.dimensions
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 FIELDS = {
     "matter": "楼下烧烤店每晚十点以后音响很大，\n希望有人管一管。",
@@ -390,3 +393,55 @@ def test_a_form_key_expires(monkeypatch):
 
     run(scenario, services)
     assert petitions_of(services) == 0
+
+
+def reply_to(services):
+    """The one petition is accepted and replied to."""
+    with services.sessions() as session:
+        begin_writing(session)
+        petition = session.scalars(select(Petition)).one()
+        unit = person("handler", petition.unit)
+        act(session, petition.id, "accept", unit, {}, now=NOW)
+        act(session, petition.id, "reply", unit, {"answer": "已经处理"}, now=NOW)
+        session.commit()
+
+
+def test_a_resident_rates_what_was_replied_once():
+    services = CaseServices()
+
+    async def scenario(client):
+        page = await file(client)
+        number, code = number_of(page), code_of(page)
+        sent = {"number": number, "code": code, "is_solved": "1"} | dict.fromkeys(DIMENSIONS, "5")
+        assert 'action="/my/rate"' not in (await client.post("/my", data=sent)).text
+        assert (await client.post("/my/rate", data=sent)).status_code == 422
+        reply_to(services)
+        asked = await client.post("/my", data=sent)
+        assert all(label in asked.text for label in ("办理速度", "办理结果", "服务态度", "反馈说明"))
+        for wrong in ({"code": "ACDE-3467"}, {"speed": "9"}, {"is_solved": ""}):
+            refused = await client.post("/my/rate", data=sent | wrong)
+            assert refused.status_code in {404, 422}
+        done = await client.post("/my/rate", data=sent | {"note": "谢谢"})
+        assert (done.status_code, "谢谢您的评价" in done.text) == (200, True)
+        again = await client.post("/my/rate", data=sent)
+        assert (again.status_code, "现在不能评价" in again.text) == (422, True)
+
+    run(scenario, services)
+    with services.sessions() as session:
+        assert session.scalars(select(Petition)).one().state == "closed"
+
+
+def test_who_is_not_satisfied_has_it_done_again():
+    services = CaseServices()
+
+    async def scenario(client):
+        await client.get("/")
+        number = number_of(await file(client))
+        reply_to(services)
+        # The session in which it was filed is enough.
+        mine = {"number": number, "is_solved": "0"} | dict.fromkeys(DIMENSIONS, "1")
+        assert (await client.post("/my/rate", data=mine)).status_code == 200
+
+    run(scenario, services)
+    with services.sessions() as session:
+        assert session.scalars(select(Petition)).one().state == "redo"
