@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import CursorResult, String, Text, UniqueConstraint, delete, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -204,7 +204,11 @@ def purge(session: Session, before: datetime) -> int:
 def _waiting(seal: Seal, row: ChatWaiting) -> Waiting | None:
     if row.text is None:
         return None
-    return Waiting(row.conversation, row.number, seal.open(row.text), row.since, row.attempts)
+    try:
+        return Waiting(row.conversation, row.number, seal.open(row.text), row.since, row.attempts)
+    except InvalidToken:
+        # The key was replaced meanwhile: what nobody can read holds nobody up.
+        return None
 
 
 def _row(session: Session, conversation: str, number: int) -> ChatWaiting | None:

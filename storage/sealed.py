@@ -5,13 +5,18 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import JSON, Dialect, Engine
 from sqlalchemy.types import TypeDecorator
 
+logger = logging.getLogger(__name__)
+
+# Stands for words that no key opens.
+UNREADABLE = {"text": "▒▒▒"}
 _SEALED = "sealed"
 _FERNET = "suqiutong_fernet"
 
@@ -43,8 +48,10 @@ class SealedJson(TypeDecorator[dict[str, Any]]):
     def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> dict[str, Any] | None:
         """As it was given.
 
+        What was changed, or sealed with a key that has been replaced, is told to be unreadable: the page that shows it
+        must go on.
+
         Raises:
-            InvalidToken: it was changed, or sealed with another key.
             LookupError: the engine has no key.
         """
         if not isinstance(value, Mapping) or value.keys() != {_SEALED}:
@@ -52,5 +59,9 @@ class SealedJson(TypeDecorator[dict[str, Any]]):
         fernet: Fernet | None = getattr(dialect, _FERNET, None)
         if fernet is None:
             raise LookupError("a sealed column is read through an engine that has no key")
-        opened: dict[str, Any] = json.loads(fernet.decrypt(value[_SEALED]))
+        try:
+            opened: dict[str, Any] = json.loads(fernet.decrypt(value[_SEALED]))
+        except InvalidToken:
+            logger.error("sealed_not_opened")
+            return dict(UNREADABLE)
         return opened
