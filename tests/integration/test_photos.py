@@ -177,6 +177,7 @@ def test_a_photo_given_while_the_petition_is_filed_is_taken_or_waits(engine: Eng
 def test_nothing_of_a_photo_stands_in_the_database_and_it_opens_at_its_place_alone(engine: Engine) -> None:
     number = filed_with_photos(engine)
     with Session(engine) as session:
+        begin_writing(session)
         rows = session.execute(text("SELECT * FROM photo ORDER BY position")).mappings().all()
         assert b"JFIF" not in b"".join(bytes(row["large"]) + bytes(row["small"]) for row in rows)
         begin = bytes(rows[0]["large"])
@@ -202,6 +203,7 @@ def test_who_may_not_see_the_ticket_has_no_photo_of_it(engine: Engine) -> None:
     number = filed_with_photos(engine, where=replace(route(HALL), is_restricted=True))
     head = replace(person("supervisor", HALL), is_confined=True)
     with Session(engine) as session:
+        begin_writing(session)
         assert len(photos_of(session, number, head)) == 2
         petition = session.scalars(select(Petition)).one()
         petition.accused_unit = HALL
@@ -313,6 +315,8 @@ def test_an_erasure_takes_photos_that_wait_too_and_its_proof_misses_none(engine:
         assert "photo" in erased.proof["petitions"][0]["kinds"]
         assert session.scalars(select(Photo.id)).all() == []
         assert check_proof(session, KEYRING, erased.proof) == []
+        session.rollback()
+        begin_writing(session)
         session.add(Photo(token="x", petition_id=petition.id, position=1, added_at=NOW))
         session.flush()
         assert check_proof(session, KEYRING, erased.proof) == [f"{petition.number}: photo"]

@@ -211,7 +211,7 @@ def test_a_form_that_is_off_keeps_what_was_typed_and_warns_of_danger(services):
         assert sent.status_code == 503
         assert ">楼道里一股煤气味，物业不管</textarea>" in sent.text
         assert "可能是燃气泄漏" in sent.text
-        assert (await client.get("/petition/status")).status_code == 200
+        assert (await client.get("/my")).status_code == 200
         flip(services, "chat")
         notice = (await chat(client, "你好")).json()["messages"][0]["text"]
         assert "/petition" not in notice
