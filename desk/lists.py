@@ -127,7 +127,7 @@ def _show_queue(
             "communities": queue.communities_of(actor),
             "classes": class_names(),
             "counted": COUNTED_LIMIT,
-            "group_count": lambda name: sum(page.counts.get(state, 0) for state in lifecycle.groups[name]),
+            "group_count": lambda name: page.shown(lifecycle.groups[name]),
             "steps": [(step, lifecycle.labels[step]) for step in bulk.STEPS],
             "key": secrets.token_urlsafe(16),
         }

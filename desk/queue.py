@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -12,12 +12,15 @@ from sqlalchemy.orm import Session
 
 from desk.texts import TEXTS
 from petitions import Actor, Petition
+from petitions.lifecycle import own_lifecycle
 from petitions.listing import Wanted, count_by_state, get_petition, list_petitions
 from petitions.network import own_network
 from petitions.selection import read_selection
 from petitions.visibility import visible_to
 
 PAGE = 30
+# Of what has ended no more is counted than anybody reads.
+MOST_COUNTED = 10_000
 SEARCH_LIMIT_CHARACTERS = 100
 # What a clock may be asked for, and how far from now it ends.
 DUE = {"over": timedelta(0), "day": timedelta(days=1), "days": timedelta(days=3)}
@@ -112,11 +115,17 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class TicketPage:
-    """A page of tickets, where the next one begins, and how many are in each state."""
+    """A page of tickets, where the next one begins, and how many are in each state, as far as they are counted."""
 
     tickets: Sequence[Petition]
     next: str | None
     counts: Mapping[str, int] = field(default_factory=dict)
+
+    def shown(self, states: Iterable[str]) -> str:
+        """How many are in these states; with a plus where there may be more."""
+        states = set(states)
+        is_more = any(self.counts.get(name, 0) >= MOST_COUNTED for name in own_lifecycle().endings & states)
+        return f"{sum(self.counts.get(name, 0) for name in states)}{'+' if is_more else ''}"
 
 
 def ticket_page(session: Session, actor: Actor, filters: Filters, *, now: datetime) -> TicketPage:
@@ -127,7 +136,8 @@ def ticket_page(session: Session, actor: Actor, filters: Filters, *, now: dateti
     """
     wanted = filters.for_(actor, now=now)
     found = list_petitions(session, actor, wanted, now=now, after=filters.after or None, limit=PAGE)
-    return TicketPage(found.petitions, found.next, count_by_state(session, actor, wanted, now=now))
+    counts = count_by_state(session, actor, wanted, now=now, most=MOST_COUNTED)
+    return TicketPage(found.petitions, found.next, counts)
 
 
 def find_tickets(session: Session, actor: Actor, search: str, *, now: datetime, limit: int) -> Sequence[Petition]:

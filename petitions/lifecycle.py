@@ -249,7 +249,7 @@ class Lifecycle(_Strict):
             for name, state in self.states.items()
             if not state.is_ending and name not in leaving
         )
-        ending = self._from({name for name, state in self.states.items() if state.is_ending}, forward=False)
+        ending = self._from(set(self.endings), forward=False)
         yield from (f"states.{name}: no ending can be reached from it" for name in self.states if name not in ending)
 
     def _faults_of(self, row: Transition, known: set[str]) -> Iterator[str]:
@@ -269,6 +269,11 @@ class Lifecycle(_Strict):
             yield f"{where}: offers the petition without needing a unit"
         if row.sets.accused and "accused" not in row.needs:
             yield f"{where}: names the accused without needing them"
+
+    @property
+    def endings(self) -> frozenset[str]:
+        """The states in which nothing more is owed."""
+        return frozenset(name for name, state in self.states.items() if state.is_ending)
 
     def _from(self, found: set[str], *, forward: bool) -> set[str]:
         found = set(found)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import product
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_, select, true, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from petitions.errors import PetitionError
+from petitions.lifecycle import own_lifecycle
 from petitions.log import Actor
 from petitions.model import Petition
 from petitions.network import Network, own_network
@@ -139,11 +141,25 @@ def get_petition(session: Session, number: str, actor: Actor) -> Petition:
 
 
 def count_by_state(
-    session: Session, actor: Actor, wanted: Wanted = ALL, *, now: datetime, network: Network | None = None
+    session: Session,
+    actor: Actor,
+    wanted: Wanted = ALL,
+    *,
+    now: datetime,
+    most: int | None = None,
+    network: Network | None = None,
 ) -> dict[str, int]:
     """How many of the wanted petitions that the actor may see are in each state; the wanted state does not matter.
 
     A search counts the newest `COUNTED_LIMIT` that have the words.
+
+    Args:
+        session: Open.
+        actor: Who looks.
+        wanted: Which petitions.
+        now: Aware.
+        most: Of each unit's petitions in a state that ends them no more are counted: what has ended only grows.
+        network: Another network than the jurisdiction's.
     """
     network = network or own_network()
     wanted = replace(wanted, state=None).spread(network)
@@ -151,17 +167,23 @@ def count_by_state(
     if wanted.search.strip():
         words = wanted_words(wanted.search)
         found.append(Petition.id.in_(find_by_words(session, words, limit=COUNTED_LIMIT) if words else ()))
+    states = own_lifecycle().states
+    endings = sorted(own_lifecycle().endings) if most is not None else []
+    under_way = [Petition.state.in_([name for name in states if name not in endings])] if endings else []
     # What is no accusation may be seen by all who are not confined, and is counted unit by unit from an index alone.
     seen, is_open = visible_to(actor, network), Petition.is_restricted == false()
     conditions = (is_open & seen if actor.is_confined else is_open, and_(Petition.is_restricted == true(), seen))
-    counts: dict[str, int] = {}
-    for unit in wanted.units or (None,):
-        of_unit = replace(wanted, units=(unit,) if unit else ()).conditions(now)
-        for condition in conditions:
-            statement = select(Petition.state, func.count()).where(condition, *of_unit, *found).group_by(Petition.state)
-            for state, count in session.execute(statement):
-                counts[state] = counts.get(state, 0) + count
-    return dict(sorted(counts.items()))
+    counts: Counter[str] = Counter()
+    for unit, condition in product(wanted.units or (None,), conditions):
+        of_unit = (condition, *replace(wanted, units=(unit,) if unit else ()).conditions(now), *found)
+        by_state = select(Petition.state, func.count()).where(*of_unit, *under_way).group_by(Petition.state)
+        parts = [by_state]
+        for name in endings:
+            ended = select(Petition.id).where(Petition.state == name, *of_unit).limit(most).subquery()
+            parts.append(select(literal(name), func.count()).select_from(ended))
+        for state, count in session.execute(union_all(*parts) if endings else by_state):
+            counts[state] += count
+    return {state: count for state, count in sorted(counts.items()) if count}
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,8 @@ def test_counts_are_of_all_or_of_a_unit(engine: Engine) -> None:
             file_case(session, key, where=route(unit))
         step(session, file_case(session, "d"), "withdraw")
         assert count_by_state(session, TOP, now=NOW) == {"received": 3, "withdrawn": 1}
+        assert count_by_state(session, TOP, now=NOW, most=1) == {"received": 3, "withdrawn": 1}
+        assert count_by_state(session, TOP, now=NOW, most=0) == {"received": 3}
         assert count_by_state(session, TOP, Wanted(units=(HALL,)), now=NOW) == {"received": 1}
         assert count_by_state(session, TOP, Wanted(units=(HALL,), with_below=True), now=NOW) == {
             "received": 2,
