@@ -168,7 +168,8 @@ def count_by_state(
         words = wanted_words(wanted.search)
         found.append(Petition.id.in_(find_by_words(session, words, limit=COUNTED_LIMIT) if words else ()))
     states = own_lifecycle().states
-    endings = sorted(own_lifecycle().endings) if most is not None else []
+    # A search has found so few that all are counted at once.
+    endings = sorted(own_lifecycle().endings) if most is not None and not found else []
     under_way = [Petition.state.in_([name for name in states if name not in endings])] if endings else []
     # What is no accusation may be seen by all who are not confined, and is counted unit by unit from an index alone.
     seen, is_open = visible_to(actor, network), Petition.is_restricted == false()
