@@ -157,6 +157,8 @@ def test_a_time_is_read(text: str, occurred: str) -> None:
         ("陈大文", "陈大文", None, False),
         ("我姓王", "王", None, False),
         ("李女士", "李女士", None, False),
+        ("不留", None, None, True),
+        ("都不留了。", None, None, True),
         ("匿名", None, None, True),
         ("我不想留名字", None, None, True),
         ("不方便透露", None, None, True),
