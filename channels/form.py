@@ -155,9 +155,11 @@ def form_router(
             outside = say("form.outside", name=services.jurisdiction.name, body=body)
             return show_form(request, entry, {"place": outside}, own, signed_key)
         settled = asdict(entry.settled())
-        repeat = await run_in_threadpool(filing.repeat_of, services, settled)
+        is_filing = step == "file" and key is not None
+        # Whoever was offered a ticket and files all the same needs no other offer.
+        repeat = None if is_filing else await run_in_threadpool(filing.repeat_of, services, settled)
         join = agreed(form, repeat) if step == "join" else None
-        if key is not None and (step == "file" or join):
+        if is_filing or (key is not None and join):
             conversation = conversations.of(request) or ""
             filed = await run_in_threadpool(
                 partial(filing.file, services, settled, form_key, conversation=conversation, join=join)
