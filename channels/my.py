@@ -111,6 +111,10 @@ class OwnPetitions:
                 return None
             return self._own(session, petition, shown_code(code.replace("-", "")))
 
+    def of(self, number: str, code: str, conversation: str | None) -> Own | None:
+        """The petition of that number, for who knows its code or, without one, filed it in this conversation."""
+        return self.by_code(number, code) if code else self.by_session(number, conversation)
+
     def by_session(self, number: str, conversation: str | None) -> Own | None:
         """The petition of that number, if it was filed in this conversation."""
         return next((own for own in self.filed_in(conversation) if own.ticket["number"] == number), None)
@@ -195,23 +199,22 @@ def my_router(services: Services, chat: Chat, pages: Pages, conversations: Conve
         found = await run_in_threadpool(petitions.by_code, number, code)
         return await show(request, number=number, found=found, problem="" if found else say("my.not_found"))
 
-    async def owned(request: Request, number: str, code: str) -> Own | None:
-        """The petition of that number, for who knows its code or filed it in this session."""
+    async def asked(request: Request, number: str, code: str) -> Own | None:
+        """The petition that is asked for, at the pace of somebody who may be guessing its code."""
         if code:
             limit_pace(request, number)
-            return await run_in_threadpool(petitions.by_code, number, code)
-        return await run_in_threadpool(petitions.by_session, number, conversations.of(request))
+        return await run_in_threadpool(petitions.of, number, code, conversations.of(request))
 
     @router.post("/my/rate")
     async def post_rate(request: Request) -> Response:
         """How satisfied the resident is, once for each reply."""
         number, code, _ = await read(request)
-        own = await owned(request, number, code)
+        own = await asked(request, number, code)
         if own is None:
             return await show(request, number=number, problem=say("my.not_found"))
         given = marks_of(await read_form(request))
         problem = await run_in_threadpool(petitions.rate, own, given) if given else "wrong_fields"
-        own = await owned(request, number, code)
+        own = await run_in_threadpool(petitions.of, number, code, conversations.of(request))
         if problem:
             sentence = say("my.rate_missing") if problem == "wrong_fields" else say("my.rate_closed")
             return await show(request, found=own, refused=sentence)
@@ -221,7 +224,7 @@ def my_router(services: Services, chat: Chat, pages: Pages, conversations: Conve
     async def post_receipt(request: Request) -> Response:
         """A receipt as a page to print or a file to keep, with number and code or of this session."""
         number, code, wanted = await read(request)
-        own = await owned(request, number, code)
+        own = await asked(request, number, code)
         if own is None:
             return await show(request, number=number, problem=say("my.not_found"))
         rows = receipt_rows(own, services.clock())
