@@ -38,8 +38,10 @@ class Live:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._readers: dict[asyncio.Queue[dict[str, str]], Actor] = {}
-        # What the conversations looked like; None before the first look.
-        self._marks: Mapping[int, str] | None = None
+        # The last event that was told; None while nobody reads.
+        self._last: int | None = None
+        # What the conversations looked like then.
+        self._marks: Mapping[int, str] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -55,6 +57,11 @@ class Live:
     async def changes(self, actor: Actor) -> AsyncIterator[dict[str, str]]:
         """The numbers of tickets and conversations that changed, as server-sent events, for one reader."""
         inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        if self._last is None:
+            # From now on, not from the next look on.
+            now = await run_in_threadpool(self._look)
+            if self._last is None:
+                self._last, self._marks = now
         self._readers[inbox] = actor
         ends_at = asyncio.get_running_loop().time() + STREAM_SECONDS
         try:
@@ -65,23 +72,24 @@ class Live:
             del self._readers[inbox]
 
     async def _watch(self) -> None:
-        last: int | None = None
         while True:
             # Without readers nothing is asked, and what happened meanwhile is on the page that opens.
             if not self._readers:
-                last = self._marks = None
-            else:
+                self._last = None
+            elif self._last is not None:
                 try:
-                    last = await run_in_threadpool(self._tell, last, asyncio.get_running_loop())
+                    self._last = await run_in_threadpool(self._tell, self._last, asyncio.get_running_loop())
                 except SQLAlchemyError as error:
                     logger.error("events_not_read error=%s", type(error).__name__)
             await asyncio.sleep(EVERY_SECONDS)
 
-    def _tell(self, last: int | None, loop: asyncio.AbstractEventLoop) -> int:
+    def _look(self) -> tuple[int, Mapping[int, str]]:
+        with self._services.sessions() as session:
+            return newest_event(session), self._services.conversations.marks(session, now=self._services.clock())
+
+    def _tell(self, last: int, loop: asyncio.AbstractEventLoop) -> int:
         with self._services.sessions() as session:
             self._tell_of_conversations(session, loop)
-            if last is None:
-                return newest_event(session)
             last, changed = changed_since(session, last)
             network = own_rules().network
             for inbox, actor in list(self._readers.items()):
@@ -92,7 +100,7 @@ class Live:
 
     def _tell_of_conversations(self, session: Session, loop: asyncio.AbstractEventLoop) -> None:
         before, self._marks = self._marks, self._services.conversations.marks(session, now=self._services.clock())
-        if before is None or before == self._marks:
+        if before == self._marks:
             return
         changed = sorted(id_ for id_ in before.keys() | self._marks.keys() if before.get(id_) != self._marks.get(id_))
         for inbox, actor in list(self._readers.items()):

@@ -5,9 +5,19 @@
   const live = document.querySelector('[hx-trigger*="from:body"]');
   if (!live || !window.EventSource) return;
 
+  const refresh = () => {
+    htmx.trigger(document.body, "tickets");
+    htmx.trigger(document.body, "conversations");
+  };
   let stream = null;
+  let wasOpen = false;
   const open = () => {
     stream = new EventSource("/events");
+    // What happened since the stream before was told to nobody.
+    stream.addEventListener("open", () => {
+      if (wasOpen) refresh();
+      wasOpen = true;
+    });
     stream.addEventListener("tickets", (event) => {
       const numbers = JSON.parse(event.data);
       const mine = location.pathname.match(/^\/tickets\/([^/]+)$/);
@@ -25,8 +35,6 @@
       stream = null;
     } else if (!document.hidden && !stream) {
       open();
-      htmx.trigger(document.body, "tickets");
-      htmx.trigger(document.body, "conversations");
     }
   };
   open();

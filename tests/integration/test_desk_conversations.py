@@ -12,6 +12,7 @@ from channels.handover import board
 from channels.handover.model import Handover, HandoverEvent
 from channels.handover.store import call, message, type_now
 from channels.store import ChatMessage
+from desk import live as live_module
 from desk.accounts import Role
 from desk.app import create_app
 from desk.entry import COOKIE
@@ -232,16 +233,20 @@ def test_a_form_of_another_site_is_refused(services, browser):
     assert state(services, handover_id) == "waiting"
 
 
-def test_the_stream_tells_operators_of_conversations_and_nobody_else(services):
+def test_the_stream_tells_operators_of_conversations_and_nobody_else(services, monkeypatch):
+    monkeypatch.setattr(live_module, "EVERY_SECONDS", 0.05)
+
     async def scenario():
-        live, loop = Live(services), asyncio.get_running_loop()
+        live = Live(services)
         operator, handler = (live.changes(Actor("x", role, HALL)) for role in ("operator", "handler"))
-        told, untold = (asyncio.create_task(anext(stream)) for stream in (operator, handler))
-        await asyncio.sleep(0)
-        last = await asyncio.to_thread(live._tell, None, loop)
-        handover_id = await asyncio.to_thread(called, services)
-        await asyncio.to_thread(live._tell, last, loop)
-        event = await asyncio.wait_for(told, 10)
+        async with live.running():
+            told, untold = (asyncio.create_task(anext(stream)) for stream in (operator, handler))
+            async with asyncio.timeout(10):
+                while len(live._readers) < 2:
+                    await asyncio.sleep(0.01)
+            # Nobody has looked since: what happens right after a stream begins is told too.
+            handover_id = await asyncio.to_thread(called, services)
+            event = await asyncio.wait_for(told, 10)
         assert event["event"] == "conversations"
         assert handover_id in json.loads(event["data"])
         assert not untold.done()
