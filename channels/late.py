@@ -185,13 +185,11 @@ class LateAnswers:
 
     async def answer_due(self) -> None:
         """Answer what is due, unless the chat is switched off."""
-        if await run_in_threadpool(self._services.switches.off, CHAT):
-            return
         self._may_wait = False
         conversations, has_any = await run_in_threadpool(self._due)
         try:
             for conversation in conversations:
-                if self._is_stopped.is_set():
+                if self._is_stopped.is_set() or await run_in_threadpool(self._is_off):
                     break
                 async with self._locks.hold(conversation):
                     if await run_in_threadpool(self._claim, conversation):
@@ -210,6 +208,9 @@ class LateAnswers:
             return Said([])
         said = await run_in_threadpool(self._filed_before, one)
         return said or await self._answer(one.conversation, one.text)
+
+    def _is_off(self) -> bool:
+        return self._services.switches.off(CHAT) is not None
 
     def _is_held(self, conversation: str) -> bool:
         """Whether a person has the conversation: what waits in it is theirs to answer."""

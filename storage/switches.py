@@ -180,9 +180,10 @@ class Switches:
         self._read_again_at = 0.0
 
     def _read(self) -> None:
+        # Set before the look, so that `read_anew` during it asks for another one.
+        self._read_again_at = time.monotonic() + self._every_seconds
         try:
             with self._sessions() as session:
                 self._known = switched_off(session, now=self._clock())
         except SQLAlchemyError as error:
             logger.error("switches_not_read error=%s", type(error).__name__)
-        self._read_again_at = time.monotonic() + self._every_seconds
