@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.orm import Session, SessionTransaction
-from sqlalchemy.pool import ConnectionPoolEntry, Pool
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
 
 from storage import IS_WRITING
 from suqiutong.database import make_engine, upgrade
@@ -20,6 +21,7 @@ from tests.conftest import ROOT
 from tests.postgresql import postgresql_server
 
 HAS_READ = "has_read"
+RETURN_SECONDS = 20
 
 
 ENTRY_POINTS = tuple(f"{ROOT}/{name}/" for name in ("actions", "channels", "desk", "suqiutong", "web"))
@@ -124,4 +126,14 @@ def engine(database_url: str) -> Iterator[Engine]:
     """The engine of a new, migrated database."""
     engine = make_engine(database_url)
     yield engine
+    wait_for_connections(engine)
     engine.dispose()
+
+
+def wait_for_connections(engine: Engine) -> None:
+    """Let threads end that a test has left behind: what they give back after the end of a pool is never closed."""
+    pool = engine.pool
+    ends_at = time.monotonic() + RETURN_SECONDS
+    while isinstance(pool, QueuePool) and pool.checkedout():
+        assert time.monotonic() < ends_at, "a session is open at the end of the test"
+        time.sleep(0.01)
