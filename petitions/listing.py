@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import product
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_, select, true, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from petitions.errors import PetitionError
@@ -18,14 +18,14 @@ from petitions.model import Petition
 from petitions.network import Network, own_network
 from petitions.search import find_by_words, wanted_words
 from petitions.selection import Selection
-from petitions.visibility import visible_to
+from petitions.visibility import visible_parts, visible_to
 
 PAGE = 50
 # So many stretches of an index are merged at most; beyond that the rows are filtered as they are read.
 _MERGED = 60
 # So many tickets that have the searched words are looked at in the first round, and in no later round more than this.
 _FIRST_ROUND, _LARGEST_ROUND = 200, 5000
-COUNTED_LIMIT = 5000
+COUNTED_LIMIT = 1000
 # No id of a database has more digits.
 _LONGEST_ID = 18
 
@@ -171,11 +171,9 @@ def count_by_state(
     # A search has found so few that all are counted at once.
     endings = sorted(own_lifecycle().endings) if most is not None and not found else []
     under_way = [Petition.state.in_([name for name in states if name not in endings])] if endings else []
-    # What is no accusation may be seen by all who are not confined, and is counted unit by unit from an index alone.
-    seen, is_open = visible_to(actor, network), Petition.is_restricted == false()
-    conditions = (is_open & seen if actor.is_confined else is_open, and_(Petition.is_restricted == true(), seen))
+    # Each part is counted unit by unit, from an index alone where nothing else is asked.
     counts: Counter[str] = Counter()
-    for unit, condition in product(wanted.units or (None,), conditions):
+    for unit, condition in product(wanted.units or (None,), visible_parts(actor, network)):
         of_unit = (condition, *replace(wanted, units=(unit,) if unit else ()).conditions(now), *found)
         by_state = select(Petition.state, func.count()).where(*of_unit, *under_way).group_by(Petition.state)
         parts = [by_state]

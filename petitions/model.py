@@ -80,11 +80,15 @@ class Petition(Base):
             postgresql_where=text("claimed_by IS NULL AND due_at IS NOT NULL"),
         ),
         Index("ix_petition_claimed_until", "claimed_until"),
+        # All that a person's sight depends on, so that what they see is counted without reading a petition.
         Index(
-            "ix_petition_restricted",
+            "ix_petition_seen",
             "state",
-            sqlite_where=text("is_restricted = 1"),
-            postgresql_where=text("is_restricted"),
+            "is_restricted",
+            "unit",
+            "offered_unit",
+            "overseer_unit",
+            "accused_unit",
         ),
     )
 

@@ -9,10 +9,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import DDL, ColumnElement, Select, cast, column, event, literal, literal_column, select, table, text
+from sqlalchemy import (
+    DDL,
+    ColumnElement,
+    Select,
+    cast,
+    column,
+    event,
+    func,
+    literal,
+    literal_column,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.orm import Session
 
@@ -27,6 +41,8 @@ _LONGEST_WORD = 20
 _FULL_TEXT = table("petition_words", column("rowid"), column("words"))
 _TERMS = literal_column("petition_text.terms", TSVECTOR)
 _COMMON_SHARE = 0.02
+# So many of the newest petitions are read for each that is wanted before the index of words is asked.
+_READ_FOR_EACH = 100
 _COMMON = text(
     "SELECT word FROM pg_stats, unnest(most_common_elems::text::text[], most_common_elem_freqs) AS known (word, share) "
     "WHERE tablename = 'petition_text' AND attname = 'terms' AND word = ANY(:words) AND share > :least"
@@ -125,7 +141,19 @@ def find_by_words(
         limit: At most this many; the index is read no further.
         are_rare: Whether few petitions have them, as far as the caller knows.
     """
-    return session.scalars(_by_words(session, words, before_id, are_rare=are_rare).limit(limit)).all()
+    if session.get_bind().dialect.name == "sqlite":
+        return session.scalars(_in_sqlite(words, before_id).limit(limit)).all()
+    if are_rare:
+        return session.scalars(_by_index(words, before_id).limit(limit)).all()
+    # PostgreSQL's index gives all petitions that have the words before the newest of them are known, and how many that
+    # will be nobody knows: the words of a phrase go together. So the newest petitions are read, and the index is asked
+    # for the rest, which are few where so many petitions held less than was wanted.
+    newest = before_id or (session.scalar(select(func.max(PetitionText.petition_id))) or 0) + 1
+    oldest = newest - limit * _READ_FOR_EACH
+    found = session.scalars(_by_reading(words, oldest, newest).limit(limit)).all()
+    if len(found) == limit or oldest <= 1:
+        return found
+    return [*found, *session.scalars(_by_index(words, oldest).limit(limit - len(found)))]
 
 
 def common_words(session: Session, words: Sequence[str]) -> set[str]:
@@ -185,27 +213,33 @@ def write_missing_texts(session: Session, *, limit: int = 500) -> int:
     return len(rows)
 
 
-def _by_words(session: Session, words: Sequence[str], before_id: int | None, *, are_rare: bool) -> Select[int]:
-    if session.get_bind().dialect.name == "sqlite":
-        number: ColumnElement[int] = _FULL_TEXT.c.rowid
-        order = number
-        # Every word is quoted, so that none is read as an operator of the index.
-        query = " AND ".join(f'"{word}"*' if _is_start(word) else f'"{word}"' for word in words)
-        matches: ColumnElement[bool] = column("petition_words").op("MATCH", is_comparison=True)(query)
-        statement = select(number).select_from(_FULL_TEXT)
-    else:
-        number = PetitionText.petition_id.expression
-        order = number
-        query = " & ".join(f"'{word}':*" if _is_start(word) else f"'{word}'" for word in words)
-        matches = _TERMS.bool_op("@@")(cast(literal(query), TSQUERY))
-        statement = select(number)
-        if are_rare:
-            # Otherwise the planner reads the newest tickets one by one until enough have the word.
-            order = order + 0
-    statement = statement.where(matches)
-    if before_id is not None:
-        statement = statement.where(number < before_id)
-    return statement.order_by(order.desc())
+def _in_sqlite(words: Sequence[str], before_id: int | None) -> Select[int]:
+    # Every word is quoted, so that none is read as an operator of the index.
+    query = " AND ".join(f'"{word}"*' if _is_start(word) else f'"{word}"' for word in words)
+    number = _FULL_TEXT.c.rowid
+    statement = select(number).where(column("petition_words").op("MATCH", is_comparison=True)(query))
+    return (statement if before_id is None else statement.where(number < before_id)).order_by(number.desc())
+
+
+def _by_index(words: Sequence[str], before_id: int | None) -> Select[int]:
+    number = PetitionText.petition_id
+    statement = select(number).where(_TERMS.bool_op("@@")(_query(words)))
+    # Ordered by the number itself, the planner would read the newest petitions one by one until enough have the words.
+    return (statement if before_id is None else statement.where(number < before_id)).order_by((number + 0).desc())
+
+
+def _by_reading(words: Sequence[str], from_id: int, before_id: int) -> Select[int]:
+    number = PetitionText.petition_id
+    every = select(number, _TERMS.label("terms")).where(number >= from_id, number < before_id).order_by(number.desc())
+    # The limit, which leaves nothing out, keeps the condition on the words, and so their index, out of the inner part.
+    read = every.limit(before_id - from_id).subquery()
+    return (
+        select(read.c.petition_id).where(read.c.terms.bool_op("@@")(_query(words))).order_by(read.c.petition_id.desc())
+    )
+
+
+def _query(words: Sequence[str]) -> ColumnElement[Any]:
+    return cast(literal(" & ".join(f"'{word}':*" if _is_start(word) else f"'{word}'" for word in words)), TSQUERY)
 
 
 def _is_start(word: str) -> bool:

@@ -29,18 +29,35 @@ def visible_to(actor: Actor, network: Network | None = None) -> ColumnElement[bo
     """
     if actor.role == "system":
         return true()
-    is_open = Petition.is_restricted.is_(False)
+    ordinary = Petition.is_restricted == false()
     if actor.role == "petitioner" or actor.unit is None:
-        return false() if actor.is_confined else is_open
-    network = network or own_network()
-    unit = actor.unit
+        return false() if actor.is_confined else ordinary
+    handled, not_accused = _of_unit(actor.unit, network or own_network())
+    if actor.is_confined:
+        return and_(handled, or_(ordinary, not_accused))
+    return or_(ordinary, and_(handled, not_accused))
+
+
+def visible_parts(actor: Actor, network: Network | None = None) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """The same condition in two that exclude each other: what is no accusation, and accusations.
+
+    Neither reads more columns than it must, so that an index can hold them all.
+    """
+    ordinary, accusation = Petition.is_restricted == false(), Petition.is_restricted == true()
+    if actor.role == "system":
+        return ordinary, accusation
+    if actor.role == "petitioner" or actor.unit is None:
+        return false() if actor.is_confined else ordinary, false()
+    handled, not_accused = _of_unit(actor.unit, network or own_network())
+    return and_(ordinary, handled) if actor.is_confined else ordinary, and_(accusation, handled, not_accused)
+
+
+def _of_unit(unit: str, network: Network) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """That the unit handles a petition, and that the petition accuses neither it nor one above it."""
     handled = or_(
         Petition.unit.in_([unit, *network.below(unit)]), Petition.offered_unit == unit, Petition.overseer_unit == unit
     )
-    not_accused = or_(Petition.accused_unit.is_(None), Petition.accused_unit.not_in([unit, *network.above(unit)]))
-    if actor.is_confined:
-        return and_(handled, or_(is_open, not_accused))
-    return or_(is_open, and_(handled, not_accused))
+    return handled, or_(Petition.accused_unit.is_(None), Petition.accused_unit.not_in([unit, *network.above(unit)]))
 
 
 def may_see(petition: Petition, actor: Actor, network: Network) -> bool:

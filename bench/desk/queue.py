@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -48,7 +49,7 @@ PAGES = {
     "queue": "/tickets",
     "queue, open": "/tickets?state=open",
     "queue, one station": "/tickets?unit={station}",
-    "queue, a page far back": "/tickets?before={middle}",
+    "queue, a page far back": "/tickets?after={middle}",
     "search, a common word": "/tickets?q=垃圾",
     "search, two words": "/tickets?q=半夜 打麻将",
     "search, a rare word": "/tickets?q={rare}",
@@ -229,18 +230,40 @@ async def measure(services: Services, cookie: str, addresses: Sequence[str], *, 
     return spent
 
 
-async def has_search(services: Services, cookie: str) -> bool:
-    """Whether the queue heeds a search: what no ticket says finds none."""
-    transport = httpx.ASGITransport(create_app(services))
-    headers = {"Accept": "text/html", "Cookie": f"{COOKIE}={cookie}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://desk", headers=headers) as client:
-        answer = await client.get(PAGES["search, nothing"], timeout=120)
-    return 'href="/tickets/GM' not in answer.text
+def print_pages(services: Services, count: int, *, rounds: int, people: int) -> float:
+    """Measure every kind of page in a queue of so many tickets and print the table.
+
+    Returns:
+        The largest 95th percentile, in milliseconds.
+    """
+    hall = services.jurisdiction.hall("6", subdistrict=services.jurisdiction.name).name
+    station = services.jurisdiction.hall("N", community=services.jurisdiction.communities[0]).name
+    with services.writing() as session:
+        # Writing the tickets may take longer than a login lasts.
+        entered_at = services.clock()
+        member, _ = add_staff(session, "bench", Role.SUPERVISOR, hall, now=entered_at)
+        set_password(member, "a password for nobody")
+        cookie = open_session(session, member, is_complete=True, now=entered_at)
+    with services.sessions() as session:
+        rare = session.scalar(text("SELECT number FROM petition WHERE id = :id"), {"id": count // 3})
+    fields = {"station": station, "middle": count // 2, "rare": rare}
+    print("| page | p50 ms | p95 ms | at most | processor time of the desk, ms |\n| --- | --- | --- | --- | --- |")
+    slowest = 0.0
+    for name, page in PAGES.items():
+        path = page.format(**fields)
+        asyncio.run(measure(services, cookie, [path] * WARMING, people=1))
+        used = time.process_time()
+        spent = asyncio.run(measure(services, cookie, [path] * rounds, people=people))
+        used = (time.process_time() - used) * 1000 / rounds
+        cuts = quantiles(spent, n=20, method="inclusive")
+        slowest = max(slowest, cuts[18])
+        print(f"| {name} | {cuts[9]:.0f} | {cuts[18]:.0f} | {max(spent):.0f} | {used:.0f} |", flush=True)
+    return slowest
 
 
 def main() -> None:
     """Generate, measure, print the table of docs/benchmarks.md."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tickets", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=40, help="Pages of each kind.")
     parser.add_argument("--people", type=int, default=1, help="How many ask at once.")
@@ -253,32 +276,10 @@ def main() -> None:
         started = time.monotonic()
         fill(services.engine, given.tickets, now)
         print(f"{given.tickets:,} tickets written in {time.monotonic() - started:.0f} s\n")
-        hall = services.jurisdiction.hall("6", subdistrict=services.jurisdiction.name).name
-        station = services.jurisdiction.hall("N", community=services.jurisdiction.communities[0]).name
-        with services.writing() as session:
-            # Writing the tickets may take longer than a login lasts.
-            entered_at = services.clock()
-            member, _ = add_staff(session, "bench", Role.SUPERVISOR, hall, now=entered_at)
-            set_password(member, "a password for nobody")
-            cookie = open_session(session, member, is_complete=True, now=entered_at)
-        with services.sessions() as session:
-            rare = session.scalar(text("SELECT number FROM petition WHERE id = :id"), {"id": given.tickets // 3})
-        fields = {"station": station, "middle": given.tickets // 2, "rare": rare}
-        print("| page | p50 ms | p95 ms | at most | processor time of the desk, ms |\n| --- | --- | --- | --- | --- |")
-        is_searched = asyncio.run(has_search(services, cookie))
-        for name, page in PAGES.items():
-            if name.startswith("search") and not is_searched:
-                print(f"| {name} | not measured: the queue has no search | | | |")
-                continue
-            path = page.format(**fields)
-            asyncio.run(measure(services, cookie, [path] * WARMING, people=1))
-            used = time.process_time()
-            spent = asyncio.run(measure(services, cookie, [path] * given.rounds, people=given.people))
-            used = (time.process_time() - used) * 1000 / given.rounds
-            cuts = quantiles(spent, n=20, method="inclusive")
-            print(f"| {name} | {cuts[9]:.0f} | {cuts[18]:.0f} | {max(spent):.0f} | {used:.0f} |", flush=True)
-        print(f"\ntarget: p95 of {TARGET_MILLISECONDS} ms, {given.people} at once")
+        slowest = print_pages(services, given.tickets, rounds=given.rounds, people=given.people)
         services.engine.dispose()
+    print(f"\nslowest p95 {slowest:.0f} ms of {TARGET_MILLISECONDS}, {given.people} at once")
+    sys.exit(slowest > TARGET_MILLISECONDS)
 
 
 if __name__ == "__main__":

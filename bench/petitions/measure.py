@@ -262,14 +262,17 @@ def claimed_at_once(engine: Engine) -> str:
     taken: list[int] = []
 
     def work(index: int) -> None:
+        # A worker is a process of its own as a rule, and has its own connection.
+        own = make_engine(address(engine.url))
         while True:
-            with Session(engine) as session:
+            with Session(own) as session:
                 try:
                     number = claim_next(session, Actor(f"p{index}", "handler", STATION), now=NOW).petition.id
                 except PetitionError:
-                    return
+                    break
                 session.commit()
                 taken.append(number)
+        own.dispose()
 
     threads = [threading.Thread(target=work, args=(index,)) for index in range(WORKERS)]
     begin = time.perf_counter()

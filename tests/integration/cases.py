@@ -64,11 +64,12 @@ def file_case(
     channel: str = "chat",
     where: Route | None = None,
     rules: Rules | None = None,
+    matter: str = "楼下垃圾三天没人清",
 ) -> Petition:
     """A petition, filed."""
     filed = file_petition(
         session,
-        Draft(matter="楼下垃圾三天没人清", place="碧眼社区", community="碧眼", name="陈", phone="13800138000"),
+        Draft(matter=matter, place="碧眼社区", community="碧眼", name="陈", phone="13800138000"),
         where or route(),
         form_key=key,
         conversation="conversation-1",

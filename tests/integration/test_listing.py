@@ -10,7 +10,7 @@ from petitions.cases import running_clocks
 from petitions.errors import PetitionError
 from petitions.listing import ALL, Wanted, count_by_state, list_petitions
 from petitions.model import PetitionText
-from petitions.search import find_by_words, wanted_words, write_missing_texts
+from petitions.search import find_by_words, write_missing_texts
 from tests.integration.cases import DISTRICT, HALL, NOW, OTHER_STATION, STATION, file_case, person, route, step
 
 TOP = person("supervisor", DISTRICT)
@@ -168,9 +168,30 @@ def test_a_page_is_read_from_an_index_in_its_order(engine: Engine, wanted: Wante
 
 
 def test_words_are_read_from_their_index_in_order(engine: Engine) -> None:
-    (plan,) = plans_of(engine, lambda session: find_by_words(session, wanted_words("垃圾"), limit=50))
+    *_, plan = plans_of(engine, lambda session: find_by_words(session, ["垃圾"], limit=50, are_rare=True))
     assert "VIRTUAL TABLE" in plan or "ix_petition_text_words" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_what_many_petitions_say_is_read_newest_first(engine: Engine) -> None:
+    *_, plan = plans_of(engine, lambda session: find_by_words(session, ["垃圾"], limit=50))
+    assert "VIRTUAL TABLE" in plan or "pk_petition_text" in plan
+    assert "TEMP B-TREE" not in plan
+    assert "ix_petition_text_words" not in plan
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 9])
+def test_older_petitions_are_found_beyond_those_that_are_read(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr("petitions.search._READ_FOR_EACH", 2)
+    with Session(engine) as session:
+        said = ["垃圾", "路灯", "路灯", "垃圾", "路灯", "路灯", "路灯", "垃圾", "路灯"]
+        filed = [file_case(session, f"form-{place}", matter=matter) for place, matter in enumerate(said)]
+        wanted = [one.id for one, matter in zip(filed, said, strict=True) if matter == "垃圾"][::-1]
+        assert find_by_words(session, ["垃圾"], limit=limit) == wanted[:limit]
+        before = wanted[0]
+        assert find_by_words(session, ["垃圾"], before_id=before, limit=limit) == wanted[1:][:limit]
 
 
 def plans_of(engine: Engine, work) -> list[str]:

@@ -17,7 +17,7 @@ from petitions.rates import rates
 from petitions.rules import own_rules
 from petitions.search import quantised, read_unread, write_text
 from petitions.similar import find_similar
-from petitions.visibility import STRANGER, may_see, visible_to
+from petitions.visibility import STRANGER, may_see, visible_parts, visible_to
 from tests.integration.cases import (
     DISTRICT,
     HALL,
@@ -53,6 +53,9 @@ def seen_by(session: Session, petition: Petition) -> set[str]:
         actor = person("operator", unit)
         is_listed = session.scalar(select(Petition.id).where(Petition.id == petition.id, visible_to(actor))) is not None
         assert is_listed == may_see(petition, actor, NETWORK)
+        for same in (actor, replace(actor, is_confined=True), replace(actor, unit=None), SYSTEM, STRANGER):
+            parts = [one for part in visible_parts(same) for one in session.scalars(select(Petition.id).where(part))]
+            assert parts == session.scalars(select(Petition.id).where(visible_to(same))).all()
         found |= {unit} if is_listed else set()
     return found
 
