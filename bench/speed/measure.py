@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import itertools
 import statistics
 import subprocess
@@ -31,6 +32,7 @@ from tests.conftest import free_ports, product_environment
 
 TEXTS: list[str] = yaml.safe_load(Path(__file__).with_name("texts.yml").read_text(encoding="utf-8"))
 STOCK = ROOT / "bench" / "stock"
+NUMBERS = itertools.count(1)
 CLIENTS = (1, 8, 32)
 JUDGED_AT = 8
 LEAST_THROUGHPUT, MOST_P95 = 1.5, 0.7
@@ -70,7 +72,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0, help="How long each turn is.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
-        model = stock_model(Path(scratch))
+        model = stock_model()
         ours = stack.enter_context(our_product(Path(scratch)))
         stock = stack.enter_context(stock_rasa(Path(scratch), model))
         for clients, _ in itertools.product(CLIENTS, range(options.rounds)):
@@ -94,7 +96,8 @@ async def take_turn(system: System, clients: int, seconds: float) -> None:
                 if number % len(TEXTS) == 0:
                     session = None
                 begun = time.perf_counter()
-                session = await system.say(client, session, TEXTS[number % len(TEXTS)])
+                text = TEXTS[number % len(TEXTS)].format(n=next(NUMBERS))
+                session = await system.say(client, session, text)
                 took.append(time.perf_counter() - begun)
 
         begun, used = time.perf_counter(), system.cpu_seconds()
@@ -180,12 +183,28 @@ def wait_for(url: str, process: psutil.Process, log: Path) -> float:
     sys.exit(f"{url} does not answer:\n{log.read_text(encoding='utf-8', errors='replace')[-3000:]}")
 
 
-def stock_model(scratch: Path) -> Path:
-    """Stock Rasa, trained on our examples: one story an intent, one sentence as the answer to all."""
+def stock_model() -> Path:
+    """Stock Rasa, trained on our examples: one story an intent, one sentence as the answer to all.
+
+    Training takes half an hour, so that the model is kept until the examples or the configuration are others.
+    """
+    files = [*sorted((ROOT / "data" / "nlu").glob("*.yml")), STOCK / "config.yml"]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    kept = ROOT / "var" / "bench" / f"stock-{digest}.tar.gz"
+    if not kept.exists():
+        print("Training stock Rasa (half an hour, once) …", file=sys.stderr)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+            train_stock(Path(folder), files[:-1]).replace(kept)
+    return kept
+
+
+def train_stock(scratch: Path, examples: list[Path]) -> Path:
+    """The model that was trained, in a folder that is used for it alone."""
     data = scratch / "data"
     data.mkdir()
     intents = set()
-    for path in sorted((ROOT / "data" / "nlu").glob("*.yml")):
+    for path in examples:
         (data / path.name).write_bytes(path.read_bytes())
         intents |= {
             block["intent"].partition("/")[0] for block in yaml.safe_load(path.read_text(encoding="utf-8"))["nlu"]
@@ -194,7 +213,6 @@ def stock_model(scratch: Path) -> Path:
     write(data / "stories.yml", {"version": "3.1", "stories": stories})
     domain = {"version": "3.1", "intents": sorted(intents), "actions": ["action_say"]}
     write(scratch / "domain.yml", domain)
-    print("Training stock Rasa …", file=sys.stderr)
     options = f"--config {STOCK / 'config.yml'} --domain {scratch / 'domain.yml'} --data {data} --out {scratch}"
     done = subprocess.run(  # noqa: S603 - fixed command
         [str(rasa.PYTHON), "-m", "rasa", "train", *options.split(), "--fixed-model-name", "stock"],

