@@ -8,7 +8,7 @@ index over a `tsvector`. Only the masked text is kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,18 @@ _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _LONGEST_WORD = 20
 _FULL_TEXT = table("petition_words", column("rowid"), column("words"))
 _TERMS = literal_column("petition_text.terms", TSVECTOR)
+# Words that a larger share of the petitions has, as the last `ANALYZE` estimated, are found by reading the newest.
 _COMMON_SHARE = 0.02
 # So many of the newest petitions are read for each that is wanted before the index of words is asked.
-_READ_FOR_EACH = 100
+_READ_FOR_EACH = 50
 _COMMON = text(
     "SELECT word FROM pg_stats, unnest(most_common_elems::text::text[], most_common_elem_freqs) AS known (word, share) "
     "WHERE tablename = 'petition_text' AND attname = 'terms' AND word = ANY(:words) AND share > :least"
+)
+# Ordered by the id itself, the planner would read the newest petitions one by one until enough have the word.
+_NEWEST_OF_EACH = text(
+    "SELECT word, ARRAY(SELECT petition_id FROM petition_text WHERE terms @@ quote_literal(word)::tsquery "
+    "ORDER BY petition_id + 0 DESC LIMIT :limit) FROM unnest(CAST(:words AS text[])) AS asked (word)"
 )
 _HIGHEST = np.float32(127)
 # The full-text index, as migration 0030 makes it, for a database that is made from the models. That of SQLite keeps
@@ -129,9 +135,7 @@ def nearness(vector: bytes, others: Sequence[bytes | None]) -> NDArray[np.float3
     return np.asarray(rows @ own / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
-def find_by_words(
-    session: Session, words: Sequence[str], *, before_id: int | None = None, limit: int, are_rare: bool = False
-) -> Sequence[int]:
+def find_by_words(session: Session, words: Sequence[str], *, before_id: int | None = None, limit: int) -> Sequence[int]:
     """The ids of the newest petitions whose text has all of these words, newest first; who may see them is not asked.
 
     Args:
@@ -139,12 +143,9 @@ def find_by_words(
         words: As `wanted_words` cuts them.
         before_id: Only those filed before this one.
         limit: At most this many; the index is read no further.
-        are_rare: Whether few petitions have them, as far as the caller knows.
     """
     if session.get_bind().dialect.name == "sqlite":
         return session.scalars(_in_sqlite(words, before_id).limit(limit)).all()
-    if are_rare:
-        return session.scalars(_by_index(words, before_id).limit(limit)).all()
     # PostgreSQL's index gives all petitions that have the words before the newest of them are known, and how many that
     # will be nobody knows: the words of a phrase go together. So the newest petitions are read, and the index is asked
     # for the rest, which are few where so many petitions held less than was wanted.
@@ -156,15 +157,22 @@ def find_by_words(
     return [*found, *session.scalars(_by_index(words, oldest).limit(limit - len(found)))]
 
 
-def common_words(session: Session, words: Sequence[str]) -> set[str]:
-    """Which of these words so many petitions have that the newest of them are found by reading the newest petitions.
+def find_by_each(session: Session, words: Sequence[str], *, limit: int) -> Mapping[str, Sequence[int]]:
+    """The ids of the newest petitions that have each of these words, as `words_of` cuts them.
 
-    SQLite reads each word's petitions newest first and need not know. PostgreSQL estimates it of the last `ANALYZE`.
+    Args:
+        session: Open.
+        words: Of two signs at least, most of them rare.
+        limit: At most this many for each word.
     """
     if session.get_bind().dialect.name == "sqlite":
-        return set()
-    found = session.scalars(_COMMON, {"words": list(words), "least": _COMMON_SHARE})
-    return set(found)
+        return {word: find_by_words(session, [word], limit=limit) for word in words}
+    common = set(session.scalars(_COMMON, {"words": list(words), "least": _COMMON_SHARE}))
+    rare = [word for word in words if word not in common]
+    found: dict[str, Sequence[int]] = {word: find_by_words(session, [word], limit=limit) for word in common}
+    for word, ids in session.execute(_NEWEST_OF_EACH, {"words": rare, "limit": limit}):
+        found[word] = ids or ()
+    return found
 
 
 def has_unread(session: Session) -> bool:

@@ -16,7 +16,7 @@ from petitions.category import category_model
 from petitions.log import Actor
 from petitions.model import Petition, PetitionText
 from petitions.network import Network
-from petitions.search import common_words, find_by_words, nearness, words_of
+from petitions.search import find_by_each, nearness, words_of
 from petitions.visibility import STRANGER, visible_to
 
 # So many words of the text are looked up, and of each at most so many of the newest petitions that have it.
@@ -103,9 +103,7 @@ def _candidates(session: Session, text: str) -> tuple[dict[str, float], dict[int
     words = _telling(words_of(text))
     weights: dict[str, float] = {}
     shared: dict[int, float] = defaultdict(float)
-    common = common_words(session, words)
-    for word in words:
-        ids = find_by_words(session, [word], limit=_EACH, are_rare=word not in common)
+    for word, ids in find_by_each(session, words, limit=_EACH).items():
         # A word that many have tells little; how many more there are than were read does not matter.
         weights[word] = 1 / math.log2(2 + len(ids))
         for number in ids:

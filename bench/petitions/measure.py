@@ -37,7 +37,7 @@ from petitions.model import (
     PetitionText,
     RunningClock,
 )
-from petitions.search import find_by_words, words_of
+from petitions.search import find_by_each, words_of
 from petitions.similar import find_similar
 from storage import begin_writing
 from suqiutong.database import make_engine, upgrade
@@ -165,7 +165,7 @@ def print_costs(engine: Engine) -> None:
     words = [word for word in words_of(matter) if len(word) > 1][:12]
 
     def compare_plainly(session: Session) -> None:
-        ids = [number for word in words for number in find_by_words(session, [word], limit=150, are_rare=True)]
+        ids = [number for found in find_by_each(session, words, limit=150).values() for number in found]
         rows = select(Petition, PetitionText.vector).join(PetitionText, PetitionText.petition_id == Petition.id)
         session.execute(rows.where(Petition.id.in_(sorted(set(ids))[-60:]))).all()
 
