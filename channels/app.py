@@ -39,6 +39,7 @@ from channels.wechat.mine import mine_router
 from channels.wechat.route import wechat_router
 from web.errors import WebError, http_code
 from web.guard import Guard
+from web.requests import more_headers
 
 
 def create_app(
@@ -95,11 +96,12 @@ def create_app(
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard, refuse=refuse, count=metrics.count_request)
-    app.include_router(health_router(services, rasa, metrics))
-    app.include_router(chat_router(chat))
-    app.include_router(assist_router(services))
-    app.include_router(open311_router(services))
-    app.include_router(
+    # Kept beside: the application does not list the routes of what it includes.
+    app.state.routers = (
+        health_router(services, rasa, metrics),
+        chat_router(chat),
+        assist_router(services),
+        open311_router(services),
         page_router(
             chat,
             rasa,
@@ -109,19 +111,21 @@ def create_app(
             uploads=uploads,
             embedding=embedding,
             kiosks=kiosks,
-        )
+        ),
+        device_router(
+            chat, conversations=conversations, live=live, uploads=uploads, embedding=embedding, kiosks=kiosks
+        ),
+        handover_router(services, conversations),
+        live_router(conversations, transcript, live),
+        photos_router(chat, pages, conversations, uploads),
+        rating_router(services, chat, pages, conversations),
+        form_router(services, chat, pages, conversations, uploads),
+        my_router(services, chat, pages, conversations),
+        wechat_router(services, chat, metrics),
+        mine_router(services, chat, pages),
     )
-    app.include_router(
-        device_router(chat, conversations=conversations, live=live, uploads=uploads, embedding=embedding, kiosks=kiosks)
-    )
-    app.include_router(handover_router(services, conversations))
-    app.include_router(live_router(conversations, transcript, live))
-    app.include_router(photos_router(chat, pages, conversations, uploads))
-    app.include_router(rating_router(services, chat, pages, conversations))
-    app.include_router(form_router(services, chat, pages, conversations, uploads))
-    app.include_router(my_router(services, chat, pages, conversations))
-    app.include_router(wechat_router(services, chat, metrics))
-    app.include_router(mine_router(services, chat, pages))
+    for router in app.state.routers:
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
 
     @app.exception_handler(WebError)
@@ -130,6 +134,6 @@ def create_app(
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> Response:
-        return refuse(request, WebError(http_code(error.status_code)))
+        return refuse(request, WebError(http_code(error.status_code), more_headers=more_headers(request, error)))
 
     return app

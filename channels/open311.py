@@ -43,6 +43,8 @@ from web.requests import address_of, read_body
 
 CHANNEL = "open311"
 ROLE = "open311"
+# Those that no address serves are refused in the standard's form as well.
+METHODS = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 MOST_REQUESTS = 1000
 SPAN = timedelta(days=90)
 LIMITS = {"description": TEXT_LIMIT - 400, "address_string": 200, "first_name": 20, "last_name": 20, "media_url": 300}
@@ -56,8 +58,9 @@ _ITEMS |= {"attributes": "attribute", "keywords": "keyword"}
 class Open311Error(Exception):
     """A refusal in the standard's form: the status, and a sentence in English, as its clients expect."""
 
-    def __init__(self, status: int, key: str, **fields: object) -> None:
+    def __init__(self, status: int, key: str, *, allow: Sequence[str] = (), **fields: object) -> None:
         self.status = status
+        self.headers = {"Allow": ", ".join(allow)} if allow else {}
         self.description = str(offer()["errors"][key]).format(**fields)
         super().__init__(key)
 
@@ -91,9 +94,10 @@ def open311_router(services: Services) -> APIRouter:
             len(parts) != 2 or parts[0] not in {"services", "requests"}
         ):
             raise Open311Error(404, "path")
+        served = ("GET", "POST") if parts == ("requests",) else ("GET",)
+        if request.method not in served:
+            raise Open311Error(405, "method", allow=served)
         if request.method == "POST":
-            if parts != ("requests",):
-                raise Open311Error(405, "method")
             return "service_requests", [await post(request)]
         check_jurisdiction(services, request.query_params.get("jurisdiction_id"))
         match parts:
@@ -123,7 +127,7 @@ def open311_router(services: Services) -> APIRouter:
         key = request.headers.get("Idempotency-Key", "")[:60] or secrets.token_urlsafe(24)
         return await run_in_threadpool(file, services, filing_of(given), holder, key)
 
-    @router.api_route("/{path:path}", methods=["GET", "POST"])
+    @router.api_route("/{path:path}", methods=METHODS)
     async def serve(request: Request, path: str) -> Response:
         """One request of the standard, answered in the form that its address or its header asks for."""
         name, form = form_of(path, request.headers.get("Accept", ""))
@@ -132,12 +136,12 @@ def open311_router(services: Services) -> APIRouter:
                 numbers = ", ".join(emergency_numbers(services.jurisdiction))
                 raise Open311Error(503, "off", numbers=numbers, hotline=hotline_number(services.jurisdiction))
             root, items = await answer(request, name)
-        except (Open311Error, PetitionError) as error:
-            status = error.status
-            text = error.description if isinstance(error, Open311Error) else error.message
-            return reply("errors", [{"code": status, "description": text}], form, status)
+        except Open311Error as error:
+            return refusal(error.status, error.description, form, error.headers)
+        except PetitionError as error:
+            return refusal(error.status, error.message, form)
         except WebError as error:
-            return reply("errors", [{"code": error.status, "description": error.sentence}], form, error.status)
+            return refusal(error.status, error.sentence, form, error.headers)
         return reply(root, items, form, 201 if request.method == "POST" else 200)
 
     return router
@@ -163,6 +167,13 @@ def reply(root: str, items: Sequence[Mapping[str, Any]], form: str, status: int)
             fill(etree.SubElement(element, _ITEMS[root]), item)
     content = etree.tostring(element, xml_declaration=True, encoding="utf-8")
     return Response(content, status, media_type="text/xml; charset=utf-8")
+
+
+def refusal(status: int, description: str, form: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A refusal in the form of the standard."""
+    response = reply("errors", [{"code": status, "description": description}], form, status)
+    response.headers.update(headers or {})
+    return response
 
 
 def fill(element: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401 - lxml has no types

@@ -42,6 +42,7 @@ from petitions import PetitionError
 from telemetry.metrics import Metrics
 from web.errors import WebError, http_code
 from web.guard import Guard
+from web.requests import more_headers
 
 
 def create_app(
@@ -129,7 +130,7 @@ def create_app(
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> Response:
-        return refuse(request, DeskError(http_code(error.status_code)))
+        return refuse(request, DeskError(http_code(error.status_code), more_headers=more_headers(request, error)))
 
     return app
 

@@ -16,18 +16,27 @@ class WebError(Exception):
     Args:
         code: One of the codes of the class's own table, or of the table that all share.
         retry_after_seconds: When it may be tried again.
+        more_headers: Headers that the reply must carry besides, such as the `Allow` of a method that is not served.
         fields: Values for the placeholders of the sentence.
     """
 
     table: ClassVar[Path] = Path(__file__).with_name("errors.yml")
 
-    def __init__(self, code: str, *, retry_after_seconds: int | None = None, **fields: object) -> None:
+    def __init__(
+        self,
+        code: str,
+        *,
+        retry_after_seconds: int | None = None,
+        more_headers: Mapping[str, str] | None = None,
+        **fields: object,
+    ) -> None:
         entry = (_entries(WebError.table) | _entries(self.table))[code]
         super().__init__(code)
         self.code = code
         self.status = int(entry["status"])
         self.sentence = str(entry["message"]).format(**fields)
         self.retry_after_seconds = retry_after_seconds
+        self._more_headers = dict(more_headers or {})
 
     @classmethod
     def codes(cls) -> list[str]:
@@ -37,7 +46,7 @@ class WebError(Exception):
     @property
     def headers(self) -> dict[str, str]:
         """Headers that the refusal carries."""
-        headers: dict[str, str] = {}
+        headers = dict(self._more_headers)
         if self.retry_after_seconds is not None:
             headers["Retry-After"] = str(self.retry_after_seconds)
         if self.code == "unauthorized":

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from fastapi.responses import Response
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from web.errors import WebError
 
@@ -69,6 +71,15 @@ def field(form: FormData, name: str) -> str:
 def address_of(request: Request) -> str:
     """The sender's network address, as the server in front reports it."""
     return request.client.host if request.client else "unknown"
+
+
+def more_headers(request: Request, error: HTTPException) -> dict[str, str]:
+    """Headers of a refusal of the framework itself: `Allow` with every method that the address serves."""
+    if error.status_code != 405:
+        return {}
+    routes = [route for router in request.app.state.routers for route in router.routes if isinstance(route, Route)]
+    served = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {"Allow": ", ".join(sorted({method for route in served for method in route.methods or ()}))}
 
 
 def set_cookie(
