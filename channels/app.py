@@ -57,7 +57,8 @@ def create_app(
     http = httpx.AsyncClient(
         base_url=settings.rasa_url,
         timeout=httpx.Timeout(settings.rasa_timeout_seconds, connect=2.0),
-        limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+        # The chat bounds how many messages are under way.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
         transport=rasa_transport,
         # Rasa is on the loopback address: a proxy meant for the internet must not carry residents' words.
         trust_env=False,

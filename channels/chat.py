@@ -8,6 +8,8 @@ import logging
 import re
 import time
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -49,6 +51,7 @@ MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,64}")
 # Long enough to repeat a request whose reply was lost, or to read the page after it was posted without JavaScript.
 FRESH_SECONDS = 600
 FRESH_KEPT = 2_000
+BUSY_RETRY_SECONDS = 5
 # Neither a slow database nor an earlier message may hold safety advice back.
 DANGER_WAIT_SECONDS = 1.0
 
@@ -117,6 +120,10 @@ def danger_message(danger: Danger) -> dict[str, Any]:
     return {"kind": danger.kind, "text": text, "citations": [], "facts": [], "buttons": buttons}
 
 
+class BusyError(ChannelError):
+    """Understanding works, but has more messages before it than it can answer soon: this one waits."""
+
+
 class FreshReplies:
     """The latest replies that carry a query code, as they were sent; in bounded memory and never in the database."""
 
@@ -151,6 +158,7 @@ class Chat:
         self._rasa = rasa
         self._metrics = metrics
         self._locks = ConversationLocks()
+        self._placed: set[str] = set()
         self.late = LateAnswers(services, rasa, self._locks, self._answer_late)
         self._tasks: set[asyncio.Task[None]] = set()
         self._down_since: datetime | None = None
@@ -237,7 +245,7 @@ class Chat:
         answered: asyncio.Future[list[dict[str, Any]]],
         has_inbox: bool,
     ) -> None:
-        async with self._locks.hold(conversation):
+        async with self._locks.hold(conversation), self._place(conversation):
             try:
                 received, said, has_earlier, is_held = await run_in_threadpool(
                     self._receive, conversation, text, message_id, danger, has_inbox
@@ -281,8 +289,10 @@ class Chat:
     async def _say(self, conversation: str, text: str, number: int, has_inbox: bool, has_earlier: bool) -> Said:
         """What is said to a message, after those before it that wait."""
         if has_inbox:
+            await self._check_place(conversation)
             return await self._answer(conversation, text, None)
         try:
+            await self._check_place(conversation)
             stuck = await self.late.answer_earlier(conversation, number) if has_earlier else []
             said = await self._answer(conversation, text, None)
         except ChannelError:
@@ -290,6 +300,28 @@ class Chat:
             raise
         await self.late.give_up(stuck)
         return said
+
+    @asynccontextmanager
+    async def _place(self, conversation: str) -> AsyncIterator[None]:
+        """Give the message of a conversation a place among those that are answered at once, if there is one left."""
+        if len(self._placed) < self._services.settings.messages_at_once:
+            self._placed.add(conversation)
+        try:
+            yield
+        finally:
+            self._placed.discard(conversation)
+
+    async def _check_place(self, conversation: str) -> None:
+        """Ask Rasa for no message without a place: behind too many, each would run into its time-out.
+
+        Raises:
+            BusyError: it has none.
+        """
+        if conversation in self._placed:
+            return
+        logger.warning("understanding_busy conversation=%s", conversation)
+        words = await run_in_threadpool(help_words, self._services)
+        raise BusyError(UNDERSTANDING_DOWN, help=words, retry_after_seconds=BUSY_RETRY_SECONDS)
 
     async def _record(
         self, conversation: str, number: int, said: Said, has_inbox: bool, reason: Reason | None = None
@@ -381,6 +413,8 @@ class Chat:
 
     def _reason_of(self, error: Exception) -> Reason | None:
         """Why an exchange that failed needs a person; None when its message waits."""
+        if isinstance(error, BusyError):
+            return None
         is_down = isinstance(error, ChannelError)
         down_for = self._services.clock() - self._down_since if is_down and self._down_since else None
         return calling.reason_of_error(down_for)

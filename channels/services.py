@@ -50,6 +50,10 @@ class ChannelSettings(Protocol):
         """Messages that one network address may send in a minute: a service hall shares one."""
 
     @property
+    def messages_at_once(self) -> int:
+        """Messages that are answered at once; a further one is answered later."""
+
+    @property
     def lookups_per_minute(self) -> int:
         """Look-ups by number and code that one network address may make in a minute."""
 

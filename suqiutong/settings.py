@@ -159,6 +159,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Messages that one network address may send in a minute; everybody in a service hall shares one.",
     )
+    messages_at_once: int = Field(
+        default=64,
+        gt=0,
+        description="Messages that one web process answers at once; whoever writes meanwhile is told to wait and is "
+        "answered a little later.",
+    )
     lookups_per_minute: int = Field(
         default=30,
         gt=0,

@@ -81,6 +81,7 @@ class FakeSettings:
     monitor_token: str = ""
     messages_per_minute: int = 100
     address_messages_per_minute: int = 1000
+    messages_at_once: int = 100
     lookups_per_minute: int = 100
     embed_origins: str = ""
     kiosk_addresses: str = ""
