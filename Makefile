@@ -47,6 +47,11 @@ bench-desk: ## Measure the assist page while operators type, and a queue of a mi
 bench-understanding: setup ## Compare intent classifiers on the training data (docs/understanding.md).
 	@scripts/bench_understanding.sh
 
+.PHONY: bench-growth
+bench-growth: setup ## Measure what things cost as work grows: turns, nights, tickets, documents (docs/benchmarks.md; five minutes).
+	@scripts/setup.sh dev
+	@.venv/bin/python -m bench.growth
+
 audit: ## Hold every pinned package against the advisory databases (docs/security.md).
 	@scripts/audit.sh
 

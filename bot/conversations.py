@@ -14,6 +14,9 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 from rasa.core.tracker_store import InMemoryTrackerStore
+from rasa.shared.core.trackers import DialogueStateTracker
+
+from bot.shortening import shortened
 
 FILE = "SUQIUTONG_CONVERSATIONS"
 KEY = "SUQIUTONG_CONVERSATIONS_KEY"
@@ -76,3 +79,7 @@ class SealedTrackerStore(InMemoryTrackerStore):
         super().__init__(*args, **kwargs)
         if path := os.environ.get(FILE):
             self.store = SealedConversations(Path(path), os.environ[KEY].encode())
+
+    async def save(self, tracker: DialogueStateTracker) -> None:
+        """Keep the conversation, without its turns of long ago."""
+        await super().save(shortened(tracker, self.domain))

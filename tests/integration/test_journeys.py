@@ -98,6 +98,16 @@ def test_an_aside_is_answered_and_the_same_prompt_follows(talk, aside, kind):
     assert talk.say(aside)[-1] == contact
 
 
+def test_a_petition_outlives_a_long_talk_in_between(talk):
+    first = talk.last("楼下餐馆的油烟直接排到我家窗口")
+    for _ in range(20):
+        assert talk.last("去年街道办了多少场招聘会") == first
+    assert CONTACT in talk.last("碧眼社区", "上个星期开始")["text"]
+    confirm = talk.last("匿名")
+    assert (confirm["kind"], "油烟" in confirm["text"]) == ("confirm", True)
+    assert talk.last("确认提交")["kind"] == "ticket"
+
+
 def test_a_smiling_face_is_no_answer_to_a_question(talk):
     first = talk.last("楼下餐馆的油烟直接排到我家窗口")
     assert talk.say("🙂🙂")[-1] == first

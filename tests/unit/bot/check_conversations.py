@@ -11,16 +11,52 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import ActionExecuted, SlotSet, UserUttered
+from rasa.shared.core.events import ActionExecuted, ActiveLoop, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.conversations import FILE, KEPT_SECONDS, KEY, SealedConversations, SealedTrackerStore
 
 DOMAIN = {
     "intents": ["file_petition"],
-    "slots": {"petition_draft": {"type": "any", "mappings": [{"type": "custom"}]}},
+    "slots": {
+        "petition_draft": {"type": "any", "mappings": [{"type": "custom"}]},
+        "requested_slot": {"type": "any", "mappings": [{"type": "custom"}]},
+    },
+    "forms": {"petition_form": {"required_slots": []}},
     "session_config": {"session_expiration_time": 60, "carry_over_slots_to_new_session": True},
 }
+
+
+TURNS = 60
+
+
+def long_talk(domain):
+    """A conversation whose form opens in its first turn; after each turn the store is asked for what it kept."""
+    began = [SlotSet("petition_draft", {"matter": "路灯不亮"}), ActiveLoop("petition_form")]
+    events = [ActionExecuted("action_listen"), UserUttered("第0句"), ActionExecuted("petition_form"), *began]
+    return DialogueStateTracker.from_events("long", events, domain.slots)
+
+
+async def talk_long(domain):
+    store = SealedTrackerStore(domain)
+    await store.save(long_talk(domain))
+    counts = []
+    for turn in range(1, TURNS):
+        tracker = await store.retrieve("long")
+        asked = [SlotSet("requested_slot", f"slot{turn}")] if turn < 3 else []
+        events = [ActionExecuted("action_listen"), UserUttered(f"第{turn}句"), ActionExecuted("petition_form"), *asked]
+        tracker.update_with_events(events, domain)
+        await store.save(tracker)
+        counts.append(len((await store.retrieve("long")).events))
+    found = await store.retrieve("long")
+    said = [event.text for event in found.events if isinstance(event, UserUttered)]
+    return {
+        "most_events": max(counts),
+        "said": said,
+        "draft": found.get_slot("petition_draft"),
+        "requested": found.get_slot("requested_slot"),
+        "form": found.active_loop_name,
+    }
 
 
 async def main(words):
@@ -52,6 +88,7 @@ async def main(words):
         "is_sealed": words.encode() not in raw and json.dumps(words).encode() not in raw,
         "mode": oct((folder / "conversations.db").stat().st_mode & 0o777),
         "after_a_while": list(left),
+        "long": await talk_long(domain),
     }
 
 

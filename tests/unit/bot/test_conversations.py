@@ -50,6 +50,15 @@ def test_without_a_file_conversations_stay_in_memory(found):
     assert found["memory"] == "dict"
 
 
+def test_a_long_conversation_stays_short_and_keeps_its_slots_and_its_form(found):
+    talk = found["long"]
+    assert (talk["draft"], talk["requested"], talk["form"]) == ({"matter": "路灯不亮"}, "slot2", "petition_form")
+    first = 60 - len(talk["said"])
+    assert 8 <= len(talk["said"]) <= 16
+    assert talk["said"] == [f"第{turn}句" for turn in range(first, 60)]
+    assert talk["most_events"] < 70
+
+
 def test_rasa_is_told_the_file_and_a_key_of_its_own(tmp_path):
     environment = rasa_environment(Settings(data=tmp_path))
     key = environment["SUQIUTONG_CONVERSATIONS_KEY"]
