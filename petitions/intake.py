@@ -148,6 +148,8 @@ class _Reading:
             is_agreed = self._matches("still_files") and not self._matches("cancel")
             return replace(self._draft, legal_seen=True) if is_agreed else self._draft
         # Who gives a name or a phone answers, whatever else the message asks.
+        if self._requested == "contact" and self._matches("no_contact"):
+            return replace(self._draft, is_anonymous=True, name=None, phone=None, is_confirmed=False)
         if (self._is_question() and not self._personal) or self._matches("cancel"):
             return self._draft
         new = self._with_contact(self._draft)

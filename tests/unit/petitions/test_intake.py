@@ -159,6 +159,11 @@ def test_a_time_is_read(text: str, occurred: str) -> None:
         ("李女士", "李女士", None, False),
         ("不留", None, None, True),
         ("都不留了。", None, None, True),
+        ("跳过", None, None, True),
+        ("跳过吧", None, None, True),
+        ("不想说", None, None, True),
+        ("不用了，谢谢", None, None, True),
+        ("先不留", None, None, True),
         ("匿名", None, None, True),
         ("我不想留名字", None, None, True),
         ("不方便透露", None, None, True),
@@ -170,6 +175,12 @@ def test_contact_is_a_name_a_phone_or_the_wish_to_stay_unnamed(
 ) -> None:
     draft = read(NOISE, text, "contact")
     assert (draft.name, draft.phone, draft.is_anonymous) == (name, phone, is_anonymous)
+
+
+@pytest.mark.parametrize("asked", ["place", "occurred"])
+@pytest.mark.parametrize("text", ["跳过", "不想说", "不用了"])
+def test_passing_over_another_question_says_nothing_of_the_name(text: str, asked: str) -> None:
+    assert not read(NOISE, text, asked).is_anonymous
 
 
 def test_not_anonymous_alone_still_asks_who() -> None:
