@@ -37,7 +37,7 @@ from petitions import (
     Route,
     channel_of,
     file_petition,
-    find_repeat,
+    look_for_repeat,
     next_matter,
     next_slot,
     part_question,
@@ -238,7 +238,7 @@ class AskConfirmed(ServiceAction):
         draft = _draft(tracker)
         route = self.services.triage(draft.text)
         words = texts()["confirm"]
-        repeat = self._repeat(draft, route)
+        repeat = look_for_repeat(self.services.sessions, draft, route, now=self.services.clock())
         unit = f"{route.unit}{route.office or ''}"
         text = words["text"].format(
             matter=draft.matter,
@@ -264,15 +264,6 @@ class AskConfirmed(ServiceAction):
         except SQLAlchemyError as error:
             logger.error("photos_not_counted error=%s", type(error).__name__)
             return 0
-
-    def _repeat(self, draft: Draft, route: Route) -> Repeat | None:
-        """The ticket that may be the same matter; a search that fails never keeps a petition from being filed."""
-        try:
-            with self.services.sessions() as session:
-                return find_repeat(session, draft, route, now=self.services.clock())
-        except SQLAlchemyError as error:
-            logger.error("repeat_not_searched error=%s", type(error).__name__)
-            return None
 
 
 class SubmitPetition(ServiceAction):

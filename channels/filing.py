@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from channels.services import Services
-from petitions import Draft, Filed, Repeat, file_petition, find_repeat
-
-logger = logging.getLogger(__name__)
+from petitions import Draft, Filed, Repeat, Route, file_petition, look_for_repeat
 
 CHANNEL = "form"
 
@@ -23,40 +18,39 @@ def draft_of(entry: Mapping[str, Any]) -> Draft:
     return Draft.from_slots(given | seen)
 
 
-def route_of(services: Services, entry: Mapping[str, Any]) -> dict[str, Any]:
+def route_of(services: Services, entry: Mapping[str, Any]) -> Route:
     """Where a petition with these fields goes."""
-    return services.triage(draft_of(entry).text).to_json()
+    return services.triage(draft_of(entry).text)
 
 
-def repeat_of(services: Services, entry: Mapping[str, Any]) -> Repeat | None:
-    """The ticket that may be the same matter; a search that fails never keeps a petition from being filed."""
-    draft = draft_of(entry)
-    try:
-        with services.sessions() as session:
-            return find_repeat(session, draft, services.triage(draft.text), now=services.clock())
-    except SQLAlchemyError as error:
-        logger.error("repeat_not_searched error=%s", type(error).__name__)
-        return None
+def repeat_of(services: Services, entry: Mapping[str, Any], route: Route) -> Repeat | None:
+    """The ticket that may be the same matter."""
+    return look_for_repeat(services.sessions, draft_of(entry), route, now=services.clock())
 
 
 def file(
-    services: Services, entry: Mapping[str, Any], form_key: str, *, conversation: str, join: str | None = None
+    services: Services,
+    entry: Mapping[str, Any],
+    route: Route,
+    form_key: str,
+    *,
+    conversation: str,
+    join: str | None = None,
 ) -> Filed:
     """File what was reviewed, in one transaction; the same form key again gives the same petition.
 
     Args:
         services: The rest of the product.
         entry: The form's fields.
+        route: Of them.
         form_key: Key of this filing.
         conversation: That of the browser, whose petitions it joins; empty without one.
         join: Number of the ticket that the resident says is the same matter.
     """
-    draft = draft_of(entry)
-    route = services.triage(draft.text)
     with services.sessions() as session:
         filed = file_petition(
             session,
-            draft,
+            draft_of(entry),
             route,
             form_key=f"{CHANNEL}:{form_key}",
             conversation=conversation,

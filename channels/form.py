@@ -22,7 +22,7 @@ from channels.services import Services
 from channels.texts import say
 from channels.tokens import Tokens
 from language.personal import dialled, is_phone
-from petitions import Repeat
+from petitions import Repeat, Route
 from storage.switches import FORM
 from web.errors import WebError
 from web.requests import address_of, field
@@ -150,25 +150,25 @@ def form_router(
         if problems or is_changing:
             return show_form(request, entry, problems, own, signed_key)
         route, danger = await run_in_threadpool(_route_and_danger, services, entry)
-        if route["level"] == "none":
-            body = route["unit"] or say("form.outside_body")
+        if route.level == "none":
+            body = route.unit or say("form.outside_body")
             outside = say("form.outside", name=services.jurisdiction.name, body=body)
             return show_form(request, entry, {"place": outside}, own, signed_key)
         settled = asdict(entry.settled())
         is_filing = step == "file" and key is not None
         # Whoever was offered a ticket and files all the same needs no other offer.
-        repeat = None if is_filing else await run_in_threadpool(filing.repeat_of, services, settled)
+        repeat = None if is_filing else await run_in_threadpool(filing.repeat_of, services, settled, route)
         join = agreed(form, repeat) if step == "join" else None
         if is_filing or (key is not None and join):
             conversation = conversations.of(request) or ""
             filed = await run_in_threadpool(
-                partial(filing.file, services, settled, form_key, conversation=conversation, join=join)
+                partial(filing.file, services, settled, route, form_key, conversation=conversation, join=join)
             )
             return pages.response(request, "filed.html", {"filed": filed})
         context = {
             "entry": entry.settled(),
             "fields": asdict(entry),
-            "route": route,
+            "route": route.to_json(),
             "danger": danger,
             "photos": own,
             "form_key": signed_key,
@@ -181,7 +181,7 @@ def form_router(
     return router
 
 
-def _route_and_danger(services: Services, entry: Entry) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def _route_and_danger(services: Services, entry: Entry) -> tuple[Route, dict[str, Any] | None]:
     return filing.route_of(services, asdict(entry.settled())), danger_in(services, entry)
 
 

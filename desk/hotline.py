@@ -9,7 +9,6 @@ from datetime import datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import FormData
 
 from desk import choices, drafts
@@ -30,7 +29,7 @@ from desk.services import Services
 from desk.texts import TEXTS, say
 from language.normalise import strip_hidden
 from language.personal import dialled, is_phone
-from petitions import Draft, Filed, Repeat, Route, file_petition, find_repeat
+from petitions import Draft, Filed, Repeat, Route, file_petition, look_for_repeat
 from petitions.correcting import CORRECTABLE
 from web.requests import field
 
@@ -206,13 +205,8 @@ class HotlineView:
         return self._pages.response(request, "hotline.html", context, status=422 if problems else 200)
 
     def repeat(self, entry: Entry, route: Route) -> Repeat | None:
-        """The ticket that may be the same matter; a search that fails never keeps a petition from being filed."""
-        try:
-            with self._services.sessions() as session:
-                return find_repeat(session, entry.draft(), route, now=self._services.clock())
-        except SQLAlchemyError as error:
-            logger.error("repeat_not_searched error=%s", type(error).__name__)
-            return None
+        """The ticket that may be the same matter."""
+        return look_for_repeat(self._services.sessions, entry.draft(), route, now=self._services.clock())
 
     def read_back(
         self, request: Request, entry: Entry, key: str, route: Route, repeat: Repeat | None, *, problem: str = ""

@@ -23,7 +23,7 @@ from petitions.parting import split_petition
 from petitions.privacy import Keyring
 from petitions.progress import Joined, Progress, progress_of, whole_of
 from petitions.rates import rates
-from petitions.repeats import Repeat, find_repeat
+from petitions.repeats import Repeat, find_repeat, look_for_repeat
 from petitions.rules import Rules, own_rules
 from petitions.splitting import matter_beside, part_question
 from petitions.ticking import recompute_provisional, tick
@@ -55,6 +55,7 @@ __all__ = [
     "find_ticket",
     "joined_label",
     "list_own_tickets",
+    "look_for_repeat",
     "matter_beside",
     "new_wechat_conversation",
     "next_matter",

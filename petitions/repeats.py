@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from language.normalise import normalise
@@ -22,6 +25,8 @@ from petitions.search import words_of
 from petitions.similar import find_similar
 from petitions.triage import Route
 from petitions.visibility import STRANGER
+
+logger = logging.getLogger(__name__)
 
 _RULES = Path(__file__).with_name("repeats.yml")
 _COMPARED = 20
@@ -59,6 +64,16 @@ class Repeat:
 def own_repeats() -> RepeatRules:
     """The rules beside the code."""
     return load(_RULES, RepeatRules)
+
+
+def look_for_repeat(sessions: Callable[[], Session], draft: Draft, route: Route, *, now: datetime) -> Repeat | None:
+    """As `find_repeat`, in a session of its own; a search that fails never keeps a petition from being filed."""
+    try:
+        with sessions() as session:
+            return find_repeat(session, draft, route, now=now)
+    except SQLAlchemyError as error:
+        logger.error("repeat_not_searched error=%s", type(error).__name__)
+        return None
 
 
 def find_repeat(session: Session, draft: Draft, route: Route, *, now: datetime) -> Repeat | None:

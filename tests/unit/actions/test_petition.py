@@ -379,7 +379,7 @@ OFFERED = Repeat("GM2603020000013", "环境卫生", "白花", NOW.date(), "正�
 
 
 def test_the_same_matter_of_another_is_offered_and_joined(monkeypatch):
-    monkeypatch.setattr("actions.petition.find_repeat", lambda *_args, **_more: OFFERED)
+    monkeypatch.setattr("petitions.repeats.find_repeat", lambda *_args, **_more: OFFERED)
     joins = []
     monkeypatch.setattr(
         "actions.petition.file_petition",
@@ -400,14 +400,14 @@ def test_without_a_search_a_petition_is_filed_all_the_same(monkeypatch, caplog):
     def fail(*_args, **_more):
         raise OperationalError("SELECT", {}, Exception("words"))
 
-    monkeypatch.setattr("actions.petition.find_repeat", fail)
+    monkeypatch.setattr("petitions.repeats.find_repeat", fail)
     resident = ready()
     assert kinds(resident.tells("确认提交", "confirm")) == ["ticket"]
     assert "repeat_not_searched error=OperationalError" in caplog.text
 
 
 def test_what_was_concluded_is_refused_with_the_law(monkeypatch):
-    monkeypatch.setattr("actions.petition.find_repeat", lambda *_args, **_more: replace(OFFERED, is_concluded=True))
+    monkeypatch.setattr("petitions.repeats.find_repeat", lambda *_args, **_more: replace(OFFERED, is_concluded=True))
 
     def refuse(*_args, **_more):
         raise PetitionError("concluded_matter", source="《信访工作条例》第三十六条")
