@@ -116,7 +116,9 @@ class Door:
         text = await self._reply(arrival, started, is_ready=is_ready)
         if text is not None and is_ready and await is_gone():
             # A busy machine was too slow: what nobody has read is not delivered.
-            await self._write(lambda session: store.take_back(session, arrival, now=self._services.clock()))
+            await store.write(
+                self._services.sessions, lambda session: store.take_back(session, arrival, now=self._services.clock())
+            )
             if self._account.may_send:
                 self._spawn(self._send_all(arrival.person_id, is_ours=True))
         return text
@@ -155,7 +157,9 @@ class Door:
 
     async def _forget(self, openid: str) -> None:
         async with self._arrivals.hold(openid):
-            conversation = await self._write(lambda session: store.forget(session, self._box, openid))
+            conversation = await store.write(
+                self._services.sessions, lambda session: store.forget(session, self._box, openid)
+            )
         if conversation is not None:
             self._chat.fresh.forget(conversation)
             logger.info("wechat_forgotten conversation=%s", conversation)
@@ -186,7 +190,7 @@ class Door:
                 store.answer(session, self._box, arrival.inbox_id, (), send_from=now, now=now)
             return arrival
 
-        return await self._write(write)
+        return await store.write(self._services.sessions, write)
 
     @contextmanager
     def _waits(self, key: str) -> Iterator[asyncio.Event]:
@@ -226,10 +230,11 @@ class Door:
 
     async def _carried(self, arrival: Arrival) -> str | None:
         now = self._services.clock()
-        carried = await self._write(
+        carried = await store.write(
+            self._services.sessions,
             lambda session: store.carry(
                 session, self._box, arrival.inbox_id, limit_bytes=self._rules.text_bytes, now=now
-            )
+            ),
         )
         texts = list(carried.texts)
         if carried.left and self._account.may_send:
@@ -272,7 +277,7 @@ class Door:
                 self._spawn(self._send_all(person_id, is_ours=True))
 
     async def _next(self, person_id: int, after: int) -> Work | None:
-        return await self._write(
+        return await store.write(self._services.sessions,
             lambda session: store.next_work(
                 session, self._box, person_id, self._name,
                 after=after, lease_seconds=self._rules.lease_seconds, now=self._services.clock(),
@@ -317,7 +322,7 @@ class Door:
             # They may have gone while it was answered.
             store.forget_if_gone(session, work.conversation)
 
-        await self._write(write)
+        await store.write(self._services.sessions, write)
         return problem
 
     async def _off(self) -> Off | None:
@@ -338,7 +343,7 @@ class Door:
                     session, self._box, work.inbox_id, [text], try_again_at=again, send_from=send_from, now=now
                 )
 
-        await self._write(write)
+        await store.write(self._services.sessions, write)
 
     async def _texts(self, work: Work) -> list[str]:
         """What answers a message.
@@ -381,7 +386,7 @@ class Door:
     async def _send_all(self, person_id: int, *, is_ours: bool) -> None:
         """Send what waits for a person, in order, as far as WeChat allows."""
         while True:
-            sending = await self._write(
+            sending = await store.write(self._services.sessions,
                 lambda session: store.take_to_send(
                     session, self._box, person_id, is_ours=is_ours, waited_for=set(self._waiting),
                     reserve=self._rules.reserve, lease_seconds=self._rules.lease_seconds, now=self._services.clock(),
@@ -405,7 +410,7 @@ class Door:
         waits = self._rules.retry_minutes
         may_retry = problem is not None and problem.retryable and sending.attempts <= len(waits)
         next_at = now + timedelta(minutes=waits[sending.attempts - 1]) if may_retry else None
-        await self._write(
+        await store.write(self._services.sessions,
             lambda session: store.sent(
                 session, sending, is_delivered=problem is None,
                 is_doubtful=problem is not None and problem.is_doubtful, next_at=next_at, now=now,
@@ -435,15 +440,6 @@ class Door:
         if error is not None:
             # The rows are still there: the worker goes on with them.
             logger.error("wechat_task_failed error=%s", type(error).__name__)
-
-    async def _write(self, work: Callable[[Session], Result]) -> Result:
-        def run() -> Result:
-            with self._services.sessions() as session:
-                result = work(session)
-                session.commit()
-                return result
-
-        return await run_in_threadpool(run)
 
     async def _read(self, work: Callable[[Session], Result]) -> Result:
         def run() -> Result:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from datetime import timedelta
-from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -28,8 +26,6 @@ from storage import begin_writing
 from web.errors import WebError
 
 logger = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 
 class Photos:
@@ -68,12 +64,12 @@ class Photos:
             return _refused(error) or await self._expect(work, media_id)
         except PetitionError as error:
             return error.message
-        return await self._write(lambda session: self._keep(session, work, picture))
+        return await store.write(self._services.sessions, lambda session: self._keep(session, work, picture))
 
     async def fetch_due(self) -> int:
         """Fetch what is due; how many photos were tried."""
         tried = 0
-        while due := await self._write(self._take):
+        while due := await store.write(self._services.sessions, self._take):
             tried += 1
             await self._fetch(due)
         return tried
@@ -87,13 +83,13 @@ class Photos:
             if (text := _refused(error)) is None and now < due.until:
                 waits = self._rules.retry_minutes
                 next_at = now + timedelta(minutes=waits[min(due.attempts + 1, len(waits) - 1)])
-                await self._write(lambda session: media.put_off(session, due, next_at=next_at))
+                await store.write(self._services.sessions, lambda session: media.put_off(session, due, next_at=next_at))
                 return
             await self._give_up(due, text or say("wechat.photos.gone"))
         except PetitionError as error:
             await self._give_up(due, error.message)
         else:
-            await self._write(lambda session: self._fill(session, due, picture))
+            await store.write(self._services.sessions, lambda session: self._fill(session, due, picture))
 
     async def _picture(self, media_id: str) -> Picture:
         content = await self._api.download(media_id)
@@ -114,7 +110,7 @@ class Photos:
             return say("wechat.photos.expected")
 
         try:
-            return await self._write(write)
+            return await store.write(self._services.sessions, write)
         except PetitionError as error:
             return error.message
 
@@ -141,16 +137,7 @@ class Photos:
             media.end(session, due.inbox_id)
             store.tell(session, self._box, due.inbox_id, text, now=self._services.clock())
 
-        await self._write(write)
-
-    async def _write(self, work: Callable[[Session], Result]) -> Result:
-        def run() -> Result:
-            with self._services.sessions() as session:
-                result = work(session)
-                session.commit()
-                return result
-
-        return await run_in_threadpool(run)
+        await store.write(self._services.sessions, write)
 
 
 def _refused(error: WeChatError) -> str | None:

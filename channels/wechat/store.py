@@ -10,21 +10,26 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from cryptography.fernet import Fernet
 from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, delete, false, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from starlette.concurrency import run_in_threadpool
 
 from channels import store
+from channels.services import Sessions
 from channels.texts import say
 from channels.wechat import media
 from channels.wechat.rules import Allowance, Rules
 from petitions import new_wechat_conversation
 from storage import Base, UtcDateTime, begin_writing
+
+Result = TypeVar("Result")
 
 
 class WeChatPerson(Base):
@@ -159,6 +164,18 @@ class Sending:
     text: str
     attempts: int
     left: int
+
+
+async def write(sessions: Sessions, work: Callable[[Session], Result]) -> Result:
+    """What `work` gives, done by a thread in a transaction of its own."""
+
+    def run() -> Result:
+        with sessions() as session:
+            result = work(session)
+            session.commit()
+            return result
+
+    return await run_in_threadpool(run)
 
 
 def arrive(
