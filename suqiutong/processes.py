@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import hmac
 import os
+import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from suqiutong import rasa
@@ -32,11 +33,16 @@ def prepare(services: Services) -> None:
 
 
 def run_rasa(settings: Settings) -> None:
-    """Become Rasa, in its own environment."""
+    """Become Rasa, in its own environment.
+
+    Raises:
+        CommandError: its environment or its model is missing or corrupt: it would start all the same and be silent.
+    """
     rasa.check_bot()
+    model = rasa.usable_model(settings.models_folder, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201 - Rasa's log
     options = [
         "--model",
-        settings.models_folder / rasa.MODEL,
+        model,
         "--port",
         settings.rasa_port,
         "--actions",
