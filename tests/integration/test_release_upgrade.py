@@ -85,9 +85,9 @@ def test_all_of_a_release_is_there_after_the_upgrade(old: Engine, release: Relea
         for petition in petitions:
             assert replay(session, petition.id, now) == snapshot_of(petition)
             code = query_code(SECRET, petition.form_key)
-            assert find_ticket(session, petition.number, code, secret=SECRET, now=now) is petition
+            assert find_ticket(session, petition.number, code, secret=SECRET) is petition
             with pytest.raises(PetitionError):
-                find_ticket(session, petition.number, "AAAA-AAAA", secret=SECRET, now=now)
+                find_ticket(session, petition.number, "AAAA-AAAA", secret=SECRET)
         assert any("phone" in masked(KEYRING, one.petitioner) for one in petitions)
         pictures = [photo for one in petitions for _, photo in export_photos(session, KEYRING, one.id)]
         assert len(pictures) == len(rows["photo"])
