@@ -25,6 +25,7 @@ from suqiutong.errors import CommandError
 from suqiutong.settings import ROOT
 
 MIGRATIONS = ROOT / "storage" / "migrations"
+CONNECT_SECONDS, LOCK_SECONDS = 5, 15
 _MEMORY = ":memory:"
 _PLACE = "place"
 
@@ -54,6 +55,8 @@ def make_engine(address: str, *, may_make: bool = True) -> Engine:
         event.listen(engine, "checkout", _check_sqlite)
         event.listen(engine, "handle_error", _leave_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    if url.get_backend_name() == "postgresql":
+        event.listen(engine, "do_connect", _limit_postgresql)
     return engine
 
 
@@ -74,6 +77,14 @@ def _open_sqlite(
     return cast(DBAPIConnection, dialect.loaded_dbapi.connect(address, uri=True, **options))
 
 
+def _limit_postgresql(
+    _dialect: Dialect, _record: ConnectionPoolEntry, _arguments: list[Any], options: dict[str, Any]
+) -> None:
+    """Wait no longer for a server, or for what others hold, than residents do; what the address says goes before."""
+    options.setdefault("connect_timeout", CONNECT_SECONDS)
+    options.setdefault("options", f"-c lock_timeout={LOCK_SECONDS}s")
+
+
 def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     if isinstance(connection, sqlite3.Connection):
         entry.info[_PLACE] = _place_of(connection)
@@ -81,7 +92,7 @@ def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> 
         connection.isolation_level = None
         for pragma in (
             # With less than FULL a power cut takes what was committed, and told to a resident, seconds before.
-            *("busy_timeout=15000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"),
+            *(f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"),
             # An erased name must not stand in the free pages of the file; not every build of SQLite sees to it.
             "secure_delete=ON",
         ):
@@ -99,10 +110,16 @@ def _check_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry, _prox
 
 
 def _leave_sqlite(context: ExceptionContext) -> None:
-    """Leave all connections after a failure of the disk: one opened while it was read-only never writes again."""
+    """Close all connections after a failure of the disk.
+
+    While one that was opened on a read-only disk is open, no other of the process can write either: they share what
+    SQLite maps of the file.
+    """
     name = getattr(context.original_exception, "sqlite_errorname", "")
     if name.startswith(("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
         context.is_disconnect = True
+        if context.engine is not None:
+            context.engine.dispose()
 
 
 def _place_of(connection: sqlite3.Connection) -> tuple[int, int] | None:
