@@ -26,6 +26,15 @@ from suqiutong.settings import ROOT
 
 MIGRATIONS = ROOT / "storage" / "migrations"
 CONNECT_SECONDS, LOCK_SECONDS = 5, 15
+_PRAGMAS = (
+    f"busy_timeout={LOCK_SECONDS * 1000}",
+    "journal_mode=WAL",
+    # With less than FULL a power cut takes what was committed, and told to a resident, seconds before.
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    # An erased name must not stand in the free pages of the file; not every build of SQLite sees to it.
+    "secure_delete=ON",
+)
 _MEMORY = ":memory:"
 _PLACE = "place"
 
@@ -90,13 +99,12 @@ def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> 
         entry.info[_PLACE] = _place_of(connection)
         # The driver would begin a transaction as late as the first write, so that what was read before may be stale.
         connection.isolation_level = None
-        for pragma in (
-            # With less than FULL a power cut takes what was committed, and told to a resident, seconds before.
-            *(f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"),
-            # An erased name must not stand in the free pages of the file; not every build of SQLite sees to it.
-            "secure_delete=ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}").close()
+        except sqlite3.Error:
+            connection.close()
+            raise
 
 
 def _check_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object) -> None:
@@ -118,6 +126,9 @@ def _leave_sqlite(context: ExceptionContext) -> None:
     name = getattr(context.original_exception, "sqlite_errorname", "")
     if name.startswith(("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
         context.is_disconnect = True
+        # SQLite keeps a connection open as long as one of its statements is; the error, which holds it, may live long.
+        if context.execution_context is not None and context.execution_context.cursor is not None:
+            context.execution_context.cursor.close()
         if context.engine is not None:
             context.engine.dispose()
 

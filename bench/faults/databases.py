@@ -95,6 +95,7 @@ class Postgresql:
     """A server of PostgreSQL whose cluster lies on the disk."""
 
     def __init__(self, disk: Disk) -> None:
+        self._disk = disk
         # Short, because the path of a socket has at most 107 bytes.
         self._folder = Path(tempfile.mkdtemp(prefix="pg"))
         self._server = PostgresqlServer(self._folder, disk.folder / "postgresql", OPTIONS)
@@ -104,6 +105,8 @@ class Postgresql:
 
     def start(self) -> None:
         """Start the server; what a failure left behind it puts in order by itself."""
+        # After a power cut no process has the number that stands there; here one that has just ended may have.
+        (self._disk.folder / "postgresql" / "postmaster.pid").unlink(missing_ok=True)
         self._server.start()
 
     def stop(self) -> None:

@@ -108,8 +108,10 @@ class World:
     def close(self) -> None:
         """End all and take it away."""
         self.keeper.close()
-        self.database.close()
-        self.disk.close()
+        try:
+            self.database.close()
+        finally:
+            self.disk.close()
 
 
 def _status(url: str) -> int:

@@ -129,3 +129,13 @@ def test_what_is_committed_is_on_the_disk(engine):
     with engine.connect() as connection:
         # 2 is FULL: every commit waits for the disk.
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
+
+
+def test_nobody_waits_without_end_for_what_others_hold(new_database):
+    engine = make_engine(new_database().render_as_string(hide_password=False))
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 15_000
+        else:
+            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "15s"
+    engine.dispose()
