@@ -58,7 +58,7 @@ class Load:
             rate: Messages a second of all together; None: as fast as they are answered.
         """
         begun, before = time.monotonic(), self.answered
-        turns = itertools.count()
+        turns, numbers = itertools.count(), itertools.count(1)
 
         async def talk(client: httpx.AsyncClient) -> None:
             session = None
@@ -68,13 +68,14 @@ class Load:
                     return
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 session = None if number % len(TEXTS) == 0 else session
-                session = await self._say(client, session, TEXTS[number % len(TEXTS)])
+                session = await self.say(client, session, TEXTS[number % len(TEXTS)].format(n=next(numbers)))
 
         async with httpx.AsyncClient(base_url=self._url, timeout=60, trust_env=False) as client:
             await asyncio.gather(*(talk(client) for _ in range(CLIENTS)))
         return (self.answered - before) / (time.monotonic() - begun)
 
-    async def _say(self, client: httpx.AsyncClient, session: str | None, text: str) -> str | None:
+    async def say(self, client: httpx.AsyncClient, session: str | None, text: str) -> str | None:
+        """Say one message; the session in which to go on."""
         try:
             reply = await client.post("/api/chat", json={"text": text, "session": session})
         except httpx.HTTPError as error:
@@ -201,7 +202,9 @@ async def look_on(keeper: Keeper, url: str, tokens: Tokens, count: int) -> bool:
         busy = (keeper.cpu_seconds() - used) / IDLE_SECONDS
         after = keeper.megabytes()["web"]
         begun = time.monotonic()
-        answered = await Load(url).run(0.01)
+        load = Load(url)
+        async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as other:
+            await load.say(other, None, TEXTS[0])
         took = time.monotonic() - begun
         for task in tasks:
             task.cancel()
@@ -211,7 +214,7 @@ async def look_on(keeper: Keeper, url: str, tokens: Tokens, count: int) -> bool:
     each = (after - before) * 1000 / count
     print(f"| {opened} | {before:.0f} → {after:.0f} | {each:.0f} | {busy:.1%} | {quiet:.1%} | {took:.2f} |")
     print(f"\nfailed: {', '.join(f'{name} × {number}' for name, number in problems.items()) or 'none'}")
-    return opened == count and not problems and answered > 0
+    return opened == count and not problems and load.answered == 1
 
 
 def is_ready(url: str) -> bool:
