@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test train lint types bench audit lock clean
+.PHONY: help setup run test train lint types bench faults soak audit lock clean
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,14 @@ bench-understanding: setup ## Compare intent classifiers on the training data (d
 bench-growth: setup ## Measure what things cost as work grows: turns, nights, tickets, documents (docs/benchmarks.md; five minutes).
 	@scripts/setup.sh dev
 	@.venv/bin/python -m bench.growth
+
+faults: ## Make every fault for real while residents file petitions, and see that nothing is lost (docs/operations.md; root, three quarters of an hour).
+	@scripts/setup.sh dev
+	@.venv/bin/python -m bench.faults.measure
+
+soak: ## Load the product for half an hour and look at its memory, then at 2,000 open conversations (docs/benchmarks.md).
+	@scripts/setup.sh dev
+	@.venv/bin/python -m bench.soak --idle 2000
 
 audit: ## Hold every pinned package against the advisory databases (docs/security.md).
 	@scripts/audit.sh

@@ -117,7 +117,7 @@ class ShowTicket(ServiceAction):
     def _named(self, session: Session, number: str | None, code: str | None) -> Petition | None:
         try:
             services = self.services
-            return find_ticket(session, number or "", code or "", secret=services.secret, now=services.clock())
+            return find_ticket(session, number or "", code or "", secret=services.secret)
         except PetitionError:
             return None
 

@@ -106,7 +106,7 @@ class OwnPetitions:
         number, code = parse_reference(number).number or number, parse_reference(code).code or code
         with self._services.sessions() as session:
             try:
-                petition = find_ticket(session, number, code, secret=self._services.secret, now=self._services.clock())
+                petition = find_ticket(session, number, code, secret=self._services.secret)
             except PetitionError:
                 return None
             return self._own(session, petition, shown_code(code.replace("-", "")))

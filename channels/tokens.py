@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
@@ -24,11 +25,15 @@ class Tokens:
         return token if isinstance(token, str) else token.decode("ascii")
 
     def read(self, token: str | None) -> str | None:
-        """The value of a token, or None when it is absent, expired or not ours."""
+        """The value of a token, or None when it is absent, expired or not ours.
+
+        One that was signed in the future is ours too: the clock was ahead, and has been corrected.
+        """
         if not token:
             return None
         try:
-            value = self._serializer.loads(token, max_age=self._seconds)
+            value, signed_at = self._serializer.loads(token, return_timestamp=True)
         except (BadData, UnicodeError):
             return None
-        return value if isinstance(value, str) else None
+        is_expired = (datetime.now(UTC) - signed_at).total_seconds() > self._seconds
+        return value if isinstance(value, str) and not is_expired else None

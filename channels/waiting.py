@@ -17,7 +17,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import CursorResult, String, Text, UniqueConstraint, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    SQLColumnExpression,
+    String,
+    Text,
+    UniqueConstraint,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from storage import Base, UtcDateTime, begin_writing
@@ -26,6 +39,8 @@ from storage import Base, UtcDateTime, begin_writing
 LEASE = timedelta(seconds=60)
 # After so many failed attempts it is tried again so many minutes later; the last entry holds for all that follow.
 RETRY_MINUTES = (0, 0, 1, 5, 15)
+# Nothing is put off for longer, so that whatever is was put off by a clock that was wrong.
+LONGEST = timedelta(minutes=max(RETRY_MINUTES))
 
 
 class ChatWaiting(Base):
@@ -113,7 +128,7 @@ def due_conversations(session: Session, *, now: datetime, limit: int = 100) -> t
         select(ChatWaiting.conversation)
         .where(is_waiting)
         .group_by(ChatWaiting.conversation)
-        .having(func.min(ChatWaiting.next_at) <= now)
+        .having(_is_due(func.min(ChatWaiting.next_at), now))
         .order_by(func.min(ChatWaiting.since))
         .limit(limit)
     ).all()
@@ -125,7 +140,11 @@ def claim(session: Session, conversation: str, *, now: datetime) -> bool:
     begin_writing(session)
     taken = session.execute(
         update(ChatWaiting)
-        .where(ChatWaiting.answered_at.is_(None), ChatWaiting.conversation == conversation, ChatWaiting.next_at <= now)
+        .where(
+            ChatWaiting.answered_at.is_(None),
+            ChatWaiting.conversation == conversation,
+            _is_due(ChatWaiting.next_at, now),
+        )
         .values(next_at=now + LEASE)
     )
     return isinstance(taken, CursorResult) and taken.rowcount > 0
@@ -199,6 +218,10 @@ def purge(session: Session, before: datetime) -> int:
     begin_writing(session)
     gone = session.execute(delete(ChatWaiting).where(ChatWaiting.answered_at < before))
     return gone.rowcount if isinstance(gone, CursorResult) else 0
+
+
+def _is_due(next_at: SQLColumnExpression[datetime], now: datetime) -> ColumnElement[bool]:
+    return or_(next_at <= now, next_at > now + LONGEST)
 
 
 def _waiting(seal: Seal, row: ChatWaiting) -> Waiting | None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
 
+from knowledge.digests import check_digests, write_digests
 from knowledge.document import Document, Status
 from knowledge.errors import KnowledgeError
 from knowledge.facts import Fact, facts_of_clause
@@ -25,6 +26,8 @@ from language.normalise import normalise
 from language.pipeline import NAME_LABELS
 from language.vectors import Encoder, Vectors
 from language.words import sound
+
+FILES = ("clauses.json", "known.json", "vectors.npz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,7 @@ class Index:
             text = json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=0)
             (folder / f"{name}.json").write_text(text, encoding="utf-8")
         np.savez(folder / "vectors.npz", allow_pickle=False, **self.vectors)
+        write_digests(folder, FILES)
 
     @classmethod
     def load(cls, folder: Path, lexicon: Lexicon) -> Index:
@@ -173,6 +177,7 @@ class Index:
             KnowledgeError: A file is missing or damaged.
         """
         try:
+            check_digests(folder)
             clauses = [_clause(row) for row in _rows(folder / "clauses.json")]
             known = [_known(row) for row in _rows(folder / "known.json")]
             with (folder / "vectors.npz").open("rb") as stored, np.load(stored) as file:

@@ -58,7 +58,7 @@ def back_up(settings: Settings, folder: Path, keys_folder: Path | None = None, *
         place.mkdir(parents=True, exist_ok=True)
     mark = {"id": secrets.token_hex(8), "made_at": now.isoformat(), "version": version("suqiutong")}
     name = f"suqiutong-{now:%Y%m%d-%H%M%S}"
-    engine = database.make_engine(settings.database)
+    engine = database.make_engine(settings.database, may_make=False)
     try:
         revision = database.current(engine)
     finally:
@@ -220,7 +220,7 @@ def _check_empty(settings: Settings, url: URL, found: Path) -> None:
         if there := [path for path in beside if Path(path).exists()]:
             raise CommandError(f"{' and '.join(there)} would be overwritten: move it away first")
         return
-    engine = database.make_engine(settings.database)
+    engine = database.make_engine(settings.database, may_make=False)
     try:
         if inspect(engine).get_table_names():
             raise CommandError("the database of SUQIUTONG_DATABASE_URL holds tables: name an empty one")

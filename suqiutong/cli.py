@@ -133,6 +133,13 @@ def prepare() -> None:
 
 
 def _upgrade(services: Services, revision: str = "head") -> None:
+    keys = services.settings.keys_file
+    # An empty database in the place of a lost one would look as if nothing had ever been filed.
+    if database.is_missing(services.engine) and keys.exists():
+        where = services.engine.url.database
+        raise CommandError(
+            f"{where} is missing: put it back or `suqiutong restore` it (to begin anew, move {keys} away)"
+        )
     database.upgrade(services.engine, revision)
     if database.current(services.engine) == database.newest():
         services.protect()

@@ -40,7 +40,7 @@ def examine_data(services: Services) -> Iterator[Finding]:
         yield _keys(services.settings, set(), services.clock())
         return
     # Not that of the services, which would make secrets where there are none.
-    engine = database.make_engine(services.settings.database)
+    engine = database.make_engine(services.settings.database, may_make=False)
     try:
         yield _writable(engine)
         with Session(engine) as session:
@@ -81,7 +81,7 @@ def check_due_times(stands: Standing, now: datetime) -> Finding:
 def _schema(services: Services) -> Finding:
     name, engine = "database", None
     try:
-        engine = database.make_engine(services.settings.database)
+        engine = database.make_engine(services.settings.database, may_make=False)
         backend = engine.url.get_backend_name()
         if backend == "sqlite" and not Path(engine.url.database or "").exists():
             return Finding(name, "fail", "not made yet", "suqiutong db upgrade")

@@ -6,6 +6,8 @@ from __future__ import annotations
 import base64
 import hmac
 import os
+import resource
+import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from suqiutong import rasa
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 Counting = TypeVar("Counting", bound="CommonMetrics")
 
 WARM_UP = "你好"
+# Three for each page that may be open, with room for everything else.
+FILES = 16_384
 
 
 def prepare(services: Services) -> None:
@@ -32,11 +36,16 @@ def prepare(services: Services) -> None:
 
 
 def run_rasa(settings: Settings) -> None:
-    """Become Rasa, in its own environment."""
+    """Become Rasa, in its own environment.
+
+    Raises:
+        CommandError: its environment or its model is missing or corrupt: it would start all the same and be silent.
+    """
     rasa.check_bot()
+    model = rasa.usable_model(settings.models_folder, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201 - Rasa's log
     options = [
         "--model",
-        settings.models_folder / rasa.MODEL,
+        model,
         "--port",
         settings.rasa_port,
         "--actions",
@@ -117,9 +126,21 @@ def _begin(services: Services, metrics: Counting, port: int = 0) -> Counting:
     return metrics
 
 
+def allow_files() -> None:
+    """Let this process have as many connections open as it is allowed to: systemd and shells begin with 1,024.
+
+    Every open page of a resident is one (`channels/live.py`).
+    """
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+    if resource.RLIM_INFINITY != now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def _serve(application: FastAPI, host: str, port: int, *, is_behind_proxy: bool) -> None:
     import uvicorn
 
+    allow_files()
     uvicorn.run(
         application,
         host=host,

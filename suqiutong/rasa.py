@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -62,6 +63,28 @@ def check_model(path: Path) -> None:
         raise CommandError(f"the model {path} is corrupt: run `suqiutong train`") from error
 
 
+def usable_model(models: Path, report: Callable[[str], None]) -> Path:
+    """The model; the one before where it is missing or corrupt, so that residents are understood meanwhile.
+
+    Args:
+        models: Folder of the models.
+        report: Told what is wrong with the model, and what to do.
+
+    Raises:
+        CommandError: neither of them can be used.
+    """
+    model, previous = models / MODEL, models / PREVIOUS_MODEL
+    try:
+        check_model(model)
+    except CommandError as error:
+        with suppress(CommandError):
+            check_model(previous)
+            report(f"WARNING: {error}; until then the one before it is used")
+            return previous
+        raise
+    return model
+
+
 def train(models: Path, log: Path, report: Callable[[str], None]) -> Path:
     """Train a model and put it in place of the present one, which is kept as the previous one.
 
@@ -86,7 +109,9 @@ def train(models: Path, log: Path, report: Callable[[str], None]) -> Path:
         if code or not new.is_file():
             raise CommandError(f"the training failed; the end of {log} says why")
         check_model(new)
-        if model.exists():
+        with suppress(CommandError):
+            # A corrupt one is not worth the whole one that was kept before it.
+            check_model(model)
             os.link(model, kept)
             kept.replace(models / PREVIOUS_MODEL)
         return new.replace(model)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 
+from knowledge.digests import check_digests
+from knowledge.errors import KnowledgeError
 from suqiutong import rasa
 from suqiutong.errors import CommandError
 from suqiutong.freshness import MODEL_INPUTS, STAMP, digest, is_fresh, knowledge_digest, write_stamp
@@ -46,9 +48,14 @@ def check_ports(settings: Settings) -> None:
 
 
 def ensure_knowledge(settings: Settings, report: Report) -> None:
-    """Build the knowledge base when what it is made from has changed."""
+    """Build the knowledge base when what it is made from has changed, or when it is damaged."""
     if is_fresh(settings.knowledge_folder / STAMP, knowledge_digest(settings)):
-        return
+        try:
+            check_digests(settings.knowledge_folder.resolve())
+        except KnowledgeError as error:
+            report(str(error))
+        else:
+            return
     report("Building the knowledge base …")
     # A process of its own gives the memory of the build back.
     if subprocess.run([sys.executable, "-m", "suqiutong", "knowledge", "build"], cwd=ROOT, check=False).returncode:
@@ -56,17 +63,16 @@ def ensure_knowledge(settings: Settings, report: Report) -> None:
 
 
 def ensure_model(settings: Settings, report: Report) -> Path:
-    """The model; trained first when what it is made from has changed.
+    """The model that Rasa is to load; trained first when what it is made from has changed.
 
     Raises:
-        CommandError: the training failed, or the model is corrupt.
+        CommandError: the training failed, or the model is corrupt and so is the one before.
     """
     model, stamp = settings.models_folder / rasa.MODEL, settings.models_folder / STAMP
     value = digest(MODEL_INPUTS)
     if not (model.exists() and is_fresh(stamp, value)):
         train_model(settings, report)
-    rasa.check_model(model)
-    return model
+    return rasa.usable_model(settings.models_folder, report)
 
 
 def train_model(settings: Settings, report: Report) -> None:

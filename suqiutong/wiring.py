@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from storage import begin_writing, seal_with
 from storage.switches import ANSWERS, Switches
-from suqiutong.database import current, make_engine, newest
+from suqiutong.database import current, is_missing, make_engine, newest
 from suqiutong.errors import CommandError
 from suqiutong.latest import Latest
 from suqiutong.settings import Settings, read_secret
@@ -178,7 +178,7 @@ class Services:
     def engine(self) -> Engine:
         """The database engine."""
         self.settings.data_folder.mkdir(parents=True, exist_ok=True)
-        engine = make_engine(self.settings.database)
+        engine = make_engine(self.settings.database, may_make=False)
         seal_with(engine, self.secret)
         return engine
 
@@ -197,8 +197,10 @@ class Services:
         """A session that writes and commits at the end.
 
         Raises:
-            CommandError: the schema is not the newest.
+            CommandError: the database is a file that is not there, or its schema is not the newest.
         """
+        if is_missing(self.engine):
+            raise CommandError("the database is missing: put it back, or make one with `suqiutong db upgrade`")
         if current(self.engine) != newest():
             raise CommandError("the database is not at the newest schema: run `suqiutong db upgrade`")
         with self.sessions.begin() as session:

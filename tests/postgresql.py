@@ -7,7 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,6 @@ from sqlalchemy.engine import URL
 
 # Nothing here outlives the tests, so that nothing has to reach the disk.
 OPTIONS = (
-    "listen_addresses=",
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
@@ -29,25 +28,61 @@ OPTIONS = (
 ACCOUNTS = ("postgres", "nobody")
 
 
+class PostgresqlServer:
+    """A new server that listens on a socket in a folder of its own."""
+
+    def __init__(self, folder: Path, data: Path, options: Sequence[str]) -> None:
+        """Make its cluster.
+
+        Args:
+            folder: Of the socket and of the programs; short, because the path of a socket has at most 107 bytes.
+            data: Of the cluster; not there yet.
+            options: Settings of the server.
+        """
+        self._account = _account()
+        self._binaries = _binaries(folder, self._account)
+        self._data, self._log = data, folder / "log"
+        self._options = (*options, "listen_addresses=", f"unix_socket_directories={folder}")
+        self.url = URL.create("postgresql+psycopg", "postgres", database="postgres", query={"host": str(folder)})
+        if self._account:
+            shutil.chown(folder, self._account)
+        data.mkdir(mode=0o700)
+        if self._account:
+            shutil.chown(data, self._account)
+        kind = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+        self._run(self._binaries / "initdb", "-D", data, *kind)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._control("start", "-l", self._log, "-o", " ".join(f"-c {option}" for option in self._options))
+
+    def stop(self) -> None:
+        """Stop it at once, as a failure would: what is to last must have reached the disk."""
+        self._control("stop", "-m", "immediate")
+
+    def _control(self, *words: object) -> None:
+        self._run(self._binaries / "pg_ctl", "-D", self._data, "-w", *words)
+
+    def _run(self, *command: object) -> None:
+        """Run one of the programs, as the account that the server has."""
+        words = [str(word) for word in command]
+        with tempfile.TemporaryFile() as output:  # a pipe would be held open by the server
+            done = subprocess.run(words, cwd="/", user=self._account, stdout=output, stderr=output, check=False)
+            output.seek(0)
+            assert done.returncode == 0, output.read().decode(errors="replace")
+
+
 @contextmanager
 def postgresql_server() -> Iterator[URL]:
-    """A new server that listens on a socket in a folder of its own; its address, as a superuser."""
-    # Short, because the path of a socket has at most 107 bytes.
+    """A new server, gone with all its data afterwards; its address, as a superuser."""
     folder = Path(tempfile.mkdtemp(prefix="pg"))
-    account = _account()
     try:
-        binaries = _binaries(folder, account)
-        if account:
-            shutil.chown(folder, account)
-        data = folder / "data"
-        _run(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-        settings = " ".join(f"-c {option}" for option in (*OPTIONS, f"unix_socket_directories={folder}"))
-        control = (binaries / "pg_ctl", "-D", data, "-w")
-        _run(*control, "-l", folder / "log", "-o", settings, "start")
+        server = PostgresqlServer(folder, folder / "data", OPTIONS)
+        server.start()
         try:
-            yield URL.create("postgresql+psycopg", "postgres", database="postgres", query={"host": str(folder)})
+            yield server.url
         finally:
-            _run(*control, "-m", "immediate", "stop")
+            server.stop()
     finally:
         shutil.rmtree(folder)
 
@@ -81,12 +116,3 @@ def _binaries(folder: Path, account: str | None) -> Path:
 def _on_path() -> Path | None:
     found = shutil.which("initdb")
     return Path(found).resolve().parent if found else None
-
-
-def _run(*command: object) -> None:
-    """Run one of the programs, as the account that the server has."""
-    words = [str(word) for word in command]
-    with tempfile.TemporaryFile() as output:  # a pipe would be held open by the server
-        done = subprocess.run(words, cwd="/", user=_account(), stdout=output, stderr=output, check=False)
-        output.seek(0)
-        assert done.returncode == 0, output.read().decode(errors="replace")

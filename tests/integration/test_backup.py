@@ -87,7 +87,7 @@ def test_everything_is_there_again(tmp_path: Path, new_database: object, old: Se
     upgrade(fresh.engine)
     with fresh.sessions() as session:
         assert verify(session).holds
-        petition = find_ticket(session, *filed, secret=fresh.secret, now=NOW)
+        petition = find_ticket(session, *filed, secret=fresh.secret)
         assert masked(fresh.keyring, petition.petitioner)["phone"] == "138****8000"
     assert (fresh.settings.sources_folder / "report.txt").read_text(encoding="utf-8") == "一份文件"
     assert lines == [f"restored what was backed up at {MOMENT.isoformat()}"]

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from suqiutong import rasa
+from knowledge.digests import write_digests
+from suqiutong import rasa, up
 from suqiutong.errors import CommandError
-from suqiutong.freshness import MODEL_INPUTS, STAMP, digest, is_fresh, write_stamp
-from suqiutong.settings import read_secret
+from suqiutong.freshness import MODEL_INPUTS, STAMP, digest, is_fresh, knowledge_digest, write_stamp
+from suqiutong.settings import Settings, read_secret
 from tests.conftest import product_environment, run_command, start_up, wait_until_ready
 
 
@@ -188,6 +189,50 @@ def test_a_missing_and_a_corrupt_model_are_told_apart(tmp_path):
     model.write_bytes(whole)
     with pytest.raises(CommandError, match="corrupt"):
         rasa.check_model(model)
+
+
+def test_the_model_before_is_used_while_the_model_is_corrupt(tmp_path):
+    lines = []
+    model, previous = tmp_path / rasa.MODEL, tmp_path / rasa.PREVIOUS_MODEL
+    for path in (model, previous):
+        with tarfile.open(path, "w:gz") as archive:
+            archive.add(__file__, "weights")
+    assert rasa.usable_model(tmp_path, lines.append) == model
+    model.write_bytes(model.read_bytes()[:-50])
+    assert rasa.usable_model(tmp_path, lines.append) == previous
+    (line,) = lines
+    assert f"the model {model} is corrupt: run `suqiutong train`" in line
+    model.unlink()
+    assert rasa.usable_model(tmp_path, lines.append) == previous
+    previous.write_bytes(b"no archive")
+    with pytest.raises(CommandError, match="there is no model"):
+        rasa.usable_model(tmp_path, lines.append)
+
+
+def test_rasa_does_not_start_without_a_whole_model(command, environment, tmp_path):
+    (tmp_path / rasa.MODEL).write_bytes(b"no archive")
+    environment["SUQIUTONG_MODELS"] = str(tmp_path)
+    assert "is corrupt: run `suqiutong train`" in failure(command("serve", "rasa"))
+
+
+def test_a_damaged_knowledge_base_is_built_anew(tmp_path, monkeypatch):
+    settings, lines, built = Settings(data=tmp_path), [], []
+    (tmp_path / "knowledge").mkdir()
+    (tmp_path / "knowledge" / "clauses.json").write_text("[]")
+    write_digests(tmp_path / "knowledge", ["clauses.json"])
+    write_stamp(tmp_path / "knowledge" / STAMP, knowledge_digest(settings))
+
+    def run_build(words, **_options):
+        built.append(words[-2:])
+        return subprocess.CompletedProcess(words, 0)
+
+    monkeypatch.setattr(up.subprocess, "run", run_build)
+    up.ensure_knowledge(settings, lines.append)
+    assert not built
+    (tmp_path / "knowledge" / "clauses.json").write_text("[7]")
+    up.ensure_knowledge(settings, lines.append)
+    assert built == [["knowledge", "build"]]
+    assert "知识库文件损坏" in lines[0]
 
 
 @pytest.mark.rasa

@@ -381,7 +381,7 @@ def test_the_form_is_filled_in_read_back_and_filed_once(services, browser, sessi
     assert numbers[0] == numbers[1]
     assert codes[0] == codes[1]
     session.rollback()
-    petition = find_ticket(session, numbers[0], codes[0], secret=services.secret, now=services.now)
+    petition = find_ticket(session, numbers[0], codes[0], secret=services.secret)
     assert session.scalar(select(func.count()).select_from(Petition)) == 1
     assert (petition.channel, petition.unit) == ("hotline", STATION)
     assert {clock.clock for clock in running_clocks(petition)} == {"dispatch", "contact", "accept", "close"}

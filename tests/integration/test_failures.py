@@ -216,6 +216,16 @@ def test_one_message_that_cannot_be_answered_holds_up_no_other(services, monkeyp
     run(scenario, services=services, rasa=FailingRasa())
 
 
+def test_what_was_kept_while_the_clock_was_ahead_is_due_after_its_correction(engine):
+    with Session(engine) as session:
+        seal, now = Seal(b"secret"), Clocked(sessions=None).clock()
+        waiting.keep(session, seal, "now", 1, "第一件", now=now)
+        waiting.keep(session, seal, "ahead", 1, "第一件", now=now + timedelta(hours=3))
+        assert waiting.due_conversations(session, now=now) == (["ahead"], True)
+        assert waiting.claim(session, "ahead", now=now)
+        assert waiting.due_conversations(session, now=now) == ([], True)
+
+
 def test_a_message_that_fails_again_and_again_is_tried_less_and_less(engine):
     with Session(engine) as session:
         seal, now = Seal(b"secret"), Clocked(sessions=None).clock()

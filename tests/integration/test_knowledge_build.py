@@ -345,6 +345,8 @@ def test_a_base_that_was_never_built_is_told(tmp_path: Path, encoder: SentenceEn
         ("clauses.json", b"{}", "broken"),
         ("clauses.json", b"[]", "broken"),
         ("clauses.json", b"7", "broken"),
+        ("digests.json", b"", "broken"),
+        ("digests.json", b"[]", "broken"),
         ("vectors.npz", b"", "broken"),
         ("vectors.npz", b"no archive", "broken"),
         ("vectors.npz", b"PK\x03\x04 half an archive", "broken"),
@@ -360,6 +362,18 @@ def test_a_damaged_base_is_told(
         KnowledgeBase.load(damaged, PLACES, encoder)
     assert caught.value.code == code
     assert "suqiutong knowledge build" in str(caught.value)
+
+
+def test_one_changed_digit_is_noticed(folder: Path, tmp_path: Path, encoder: SentenceEncoder) -> None:
+    damaged = tmp_path / "knowledge"
+    shutil.copytree(folder, damaged)
+    path = damaged / "clauses.json"
+    said = path.read_text(encoding="utf-8")
+    assert "13场" in said
+    path.write_text(said.replace("13场", "18场"), encoding="utf-8")
+    with pytest.raises(KnowledgeError) as found:
+        KnowledgeBase.load(damaged, PLACES, encoder)
+    assert found.value.code == "broken"
 
 
 def test_files_of_two_builds_do_not_mix(folder: Path, built: Path, tmp_path: Path, encoder: SentenceEncoder) -> None:

@@ -11,8 +11,8 @@ import yaml
 from huey import MemoryHuey
 
 from channels.metrics import Metrics
-from storage import Base
 from suqiutong import gauges, worker
+from suqiutong.database import upgrade
 from suqiutong.heartbeats import last_run, note_run
 from suqiutong.settings import Settings
 from suqiutong.wiring import Services
@@ -28,7 +28,7 @@ def families(tmp_path_factory):
     """All that a web process tells."""
     folder = tmp_path_factory.mktemp("data")
     services = Services(Settings(data=folder, knowledge=folder, models=folder))
-    Base.metadata.create_all(services.engine)
+    upgrade(services.engine)
     metrics = Metrics()
     gauges.add_gauges(metrics.registry, services)
     yield list(metrics.registry.collect())

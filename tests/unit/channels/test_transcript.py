@@ -1,5 +1,6 @@
 """What is stored of a conversation, and what is not."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -104,6 +105,14 @@ def test_a_token_is_read_by_its_own_purpose_and_key_only():
 def test_an_expired_token_is_nothing():
     tokens = Tokens(SECRET, "conversation", hours=-1)
     assert tokens.read(tokens.sign("abc")) is None
+
+
+def test_a_token_signed_while_the_clock_was_ahead_is_read_after_its_correction(monkeypatch):
+    tokens, now = Tokens(SECRET, "conversation", hours=1), time.time()
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + 3 * 3600)
+    token = tokens.sign("abc")
+    monkeypatch.undo()
+    assert tokens.read(token) == "abc"
 
 
 @pytest.mark.parametrize("token", [None, "", "abc", "a.b.c", "\ud800", "对话", "." * 5000])
