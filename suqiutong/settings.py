@@ -261,6 +261,16 @@ class Settings(BaseSettings):
         """SQLAlchemy address of the database."""
         return self.database_url or f"sqlite:///{self.data_folder / 'suqiutong.db'}"
 
+    def instance(self, process: Literal["web", "rasa", "actions"], number: int) -> Settings:
+        """The settings of one of several processes of a kind, which a proxy stands in front of on their usual port.
+
+        Args:
+            process: Its kind.
+            number: 0 for the only one of its kind; the others listen so many ports above the usual one.
+        """
+        ports = (f"{process}_port", f"{process}_metrics_port")
+        return self.model_copy(update={name: port + number for name in ports if (port := getattr(self, name, 0))})
+
     @property
     def rasa_url(self) -> str:
         """Base address of Rasa."""
