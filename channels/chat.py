@@ -36,6 +36,7 @@ from channels.tokens import Tokens
 from channels.waiting import waiting_numbers
 from knowledge import refusal
 from knowledge.lock import unproved_in
+from storage import SharedLocks
 from storage.switches import CHAT
 from web.errors import WebError
 from web.limits import RateLimit
@@ -150,7 +151,8 @@ class Chat:
         self._services = services
         self._rasa = rasa
         self._metrics = metrics
-        self._locks = ConversationLocks()
+        self._shared = SharedLocks(services.sessions)
+        self._locks = ConversationLocks(self._shared)
         self.late = LateAnswers(services, rasa, self._locks, self._answer_late)
         self._tasks: set[asyncio.Task[None]] = set()
         self._down_since: datetime | None = None
@@ -222,6 +224,7 @@ class Chat:
     async def finish(self) -> None:
         """Wait for the messages under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await run_in_threadpool(self._shared.close)
 
     def _counted(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for message in messages:
@@ -237,8 +240,8 @@ class Chat:
         answered: asyncio.Future[list[dict[str, Any]]],
         has_inbox: bool,
     ) -> None:
-        async with self._locks.hold(conversation):
-            try:
+        try:
+            async with self._locks.hold(conversation):
                 received, said, has_earlier, is_held = await run_in_threadpool(
                     self._receive, conversation, text, message_id, danger, has_inbox
                 )
@@ -248,18 +251,16 @@ class Chat:
                         conversation, received.number, text, said, has_inbox, has_earlier
                     )
                 _settle(answered, messages)
-            except SQLAlchemyError as error:
-                logger.error("not_stored conversation=%s error=%s", conversation, type(error).__name__)
-                # The form could not store it either.
-                words = help_words(self._services, has_form=False)
-                _settle(answered, error if has_inbox else ChannelError("not_stored", help=words))
-                return
-            except Exception as error:  # noqa: BLE001 - whatever it is, the caller who waits must hear of it
-                _settle(answered, error)
-                return
-            # While a person has the conversation, the assistant hears nothing of it.
-            if danger is not None and not received.replies and not is_held:
-                await self._forward(conversation, text, danger)
+                # While a person has the conversation, the assistant hears nothing of it.
+                if danger is not None and not received.replies and not is_held:
+                    await self._forward(conversation, text, danger)
+        except SQLAlchemyError as error:
+            logger.error("not_stored conversation=%s error=%s", conversation, type(error).__name__)
+            # The form could not store it either.
+            words = help_words(self._services, has_form=False)
+            _settle(answered, error if has_inbox else ChannelError("not_stored", help=words))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller who waits must hear of it
+            _settle(answered, error)
 
     async def _answer_or_call(
         self, conversation: str, number: int, text: str, said: Said | None, has_inbox: bool, has_earlier: bool
