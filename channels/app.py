@@ -115,7 +115,7 @@ def create_app(
         device_router(chat, conversations=conversations, live=live, uploads=uploads, embedding=embedding, kiosks=kiosks)
     )
     app.include_router(handover_router(services, conversations))
-    app.include_router(live_router(conversations, transcript, live))
+    app.include_router(live_router(services, conversations, transcript, live))
     app.include_router(photos_router(chat, pages, conversations, uploads))
     app.include_router(rating_router(services, chat, pages, conversations))
     app.include_router(form_router(services, chat, pages, conversations, uploads))

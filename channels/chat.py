@@ -39,7 +39,6 @@ from knowledge.lock import unproved_in
 from storage import SharedLocks
 from storage.switches import CHAT
 from web.errors import WebError
-from web.limits import RateLimit
 from web.requests import address_of, read_body
 
 logger = logging.getLogger(__name__)
@@ -156,8 +155,8 @@ class Chat:
         self.late = LateAnswers(services, rasa, self._locks, self._answer_late)
         self._tasks: set[asyncio.Task[None]] = set()
         self._down_since: datetime | None = None
-        self.session_limit = RateLimit(settings.messages_per_minute)
-        self.address_limit = RateLimit(settings.address_messages_per_minute)
+        self.session_limit = services.limit("session", settings.messages_per_minute)
+        self.address_limit = services.limit("address", settings.address_messages_per_minute)
         self.tokens = Tokens(services.secret, "conversation", hours=settings.session_hours)
         self.fresh = FreshReplies()
         self._manners = Manners(own_manners())

@@ -23,6 +23,7 @@ from storage import Base
 from storage.switches import Switches
 from suqiutong.assisting import assist
 from suqiutong.database import make_engine
+from web.limits import RateLimit
 
 THREADS = ThreadPoolExecutor(2)
 _NUMBERS = itertools.count()
@@ -182,6 +183,9 @@ class FakeServices:
 
     def clock(self) -> datetime:
         return NOW
+
+    def limit(self, name: str, per_minute: int) -> RateLimit:
+        return RateLimit(per_minute, name=name)
 
     def triage(self, text: str) -> FakeJson:  # noqa: ARG002
         return FakeJson(ROUTE)

@@ -65,6 +65,7 @@ def test_one_of_several_processes_listens_above_the_port_on_which_the_others_loo
         ("EMBED_ORIGINS", "https://a.test/page"),
         ("EMBED_ORIGINS", "https://a.test; script-src *"),
         ("KIOSK_ADDRESSES", "10.0.0.0/8, hall"),
+        ("QUEUE_URL", "10.0.0.3:6379"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(monkeypatch, name, value):
