@@ -7,7 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,8 +30,12 @@ ACCOUNTS = ("postgres", "nobody")
 
 
 @contextmanager
-def postgresql_server() -> Iterator[URL]:
-    """A new server that listens on a socket in a folder of its own; its address, as a superuser."""
+def postgresql_server(options: Sequence[str] = OPTIONS) -> Iterator[URL]:
+    """A new server that listens on a socket in a folder of its own; its address, as a superuser.
+
+    Args:
+        options: Its settings.
+    """
     # Short, because the path of a socket has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     account = _account()
@@ -41,7 +45,7 @@ def postgresql_server() -> Iterator[URL]:
             shutil.chown(folder, account)
         data = folder / "data"
         _run(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-        settings = " ".join(f"-c {option}" for option in (*OPTIONS, f"unix_socket_directories={folder}"))
+        settings = " ".join(f"-c {option}" for option in (*options, f"unix_socket_directories={folder}"))
         control = (binaries / "pg_ctl", "-D", data, "-w")
         _run(*control, "-l", folder / "log", "-o", settings, "start")
         try:
@@ -50,6 +54,13 @@ def postgresql_server() -> Iterator[URL]:
             _run(*control, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder)
+
+
+def restart(server: URL) -> None:
+    """Start a server anew with the same settings, whoever speaks with it."""
+    folder = Path(str(server.query["host"]))
+    control = _binaries(folder, _account()) / "pg_ctl"
+    _run(control, "-D", folder / "data", "-w", "-m", "fast", "-l", folder / "log", "restart")
 
 
 def _account() -> str | None:

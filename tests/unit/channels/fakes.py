@@ -221,6 +221,7 @@ class FakeRasa:
         if self.is_down:
             raise httpx.ConnectError("refused", request=request)
         body = json.loads(request.content)
+        assert request.headers["X-Conversation"] == body["sender"]
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(self.pause_seconds)
