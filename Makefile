@@ -47,6 +47,11 @@ bench-desk: ## Measure the assist page while operators type, and a queue of a mi
 bench-understanding: setup ## Compare intent classifiers on the training data (docs/understanding.md).
 	@scripts/bench_understanding.sh
 
+.PHONY: cluster
+cluster: ## Restart, kill and hang several of each process behind nginx under load (docs/operations.md; a quarter of an hour).
+	@scripts/setup.sh dev
+	@.venv/bin/python -m bench.cluster.trial
+
 audit: ## Hold every pinned package against the advisory databases (docs/security.md).
 	@scripts/audit.sh
 

@@ -6,8 +6,6 @@ import asyncio
 import json
 import logging
 import re
-import time
-from collections import OrderedDict
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -46,9 +44,6 @@ logger = logging.getLogger(__name__)
 TEXT_LIMIT = 2_000
 UNDERSTANDING_DOWN = "understanding_down"
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,64}")
-# Long enough to repeat a request whose reply was lost, or to read the page after it was posted without JavaScript.
-FRESH_SECONDS = 600
-FRESH_KEPT = 2_000
 # Neither a slow database nor an earlier message may hold safety advice back.
 DANGER_WAIT_SECONDS = 1.0
 
@@ -117,31 +112,6 @@ def danger_message(danger: Danger) -> dict[str, Any]:
     return {"kind": danger.kind, "text": text, "citations": [], "facts": [], "buttons": buttons}
 
 
-class FreshReplies:
-    """The latest replies that carry a query code, as they were sent; in bounded memory and never in the database."""
-
-    def __init__(self) -> None:
-        self._replies: OrderedDict[tuple[str, int], tuple[float, list[dict[str, Any]]]] = OrderedDict()
-
-    def put(self, conversation: str, answers: int, messages: list[dict[str, Any]]) -> None:
-        """Keep the replies to the message of that number for a while, if the database will not have them whole."""
-        if all(store.without_code(message) == message for message in messages):
-            return
-        self._replies[conversation, answers] = (time.monotonic(), messages)
-        while len(self._replies) > FRESH_KEPT:
-            self._replies.popitem(last=False)
-
-    def get(self, conversation: str, answers: int) -> list[dict[str, Any]] | None:
-        """The replies as sent, while they are fresh."""
-        at, messages = self._replies.get((conversation, answers), (-FRESH_SECONDS, None))
-        return messages if time.monotonic() - at < FRESH_SECONDS else None
-
-    def forget(self, conversation: str) -> None:
-        """Drop the replies of a conversation."""
-        for key in [key for key in self._replies if key[0] == conversation]:
-            del self._replies[key]
-
-
 class Chat:
     """Takes one message at a time of each conversation through danger check, transcript and Rasa."""
 
@@ -158,7 +128,6 @@ class Chat:
         self.session_limit = services.limit("session", settings.messages_per_minute)
         self.address_limit = services.limit("address", settings.address_messages_per_minute)
         self.tokens = Tokens(services.secret, "conversation", hours=settings.session_hours)
-        self.fresh = FreshReplies()
         self._manners = Manners(own_manners())
 
     async def reply(
@@ -244,7 +213,7 @@ class Chat:
                 received, said, has_earlier, is_held = await run_in_threadpool(
                     self._receive, conversation, text, message_id, danger, has_inbox
                 )
-                messages = self.fresh.get(conversation, received.number) or list(received.replies)
+                messages = list(received.replies)
                 if not messages and (danger is not None or not is_held):
                     messages = await self._answer_or_call(
                         conversation, received.number, text, said, has_inbox, has_earlier
@@ -267,7 +236,6 @@ class Chat:
         """The assistant's reply, recorded; what fails calls a person, who finds what was typed."""
         try:
             said = said or await self._say(conversation, text, number, has_inbox, has_earlier)
-            self.fresh.put(conversation, number, said.messages)
             return await self._record(conversation, number, said, has_inbox)
         except SQLAlchemyError:
             raise
@@ -360,7 +328,7 @@ class Chat:
             session.flush()
             is_held = not received.replies and hear(session, conversation, received.number)
             said, has_earlier = self.late.unstored(conversation, received.number), False
-            if not has_inbox and received.replies:
+            if received.replies:
                 kept = self.late.seen_replies(session, conversation).get(received.number)
                 received = replace(received, replies=tuple(kept or received.replies))
             elif not has_inbox and (danger is not None or not is_held):

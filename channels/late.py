@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 EVERY_SECONDS = 2.0
 # Answers that could not be stored yet; the oldest are asked for anew.
 UNSTORED_KEPT = 500
+# Long enough to repeat a request whose reply was lost, or to read the page after it was posted without JavaScript.
+FRESH = timedelta(minutes=10)
 
 Answer = Callable[[str, str], Awaitable[Said]]
 
@@ -55,6 +57,7 @@ class LateAnswers:
         self._locks = locks
         self._answer = answer
         self._seal = Seal(services.secret)
+        self._unseen = timedelta(hours=services.settings.session_hours)
         self._limit = timedelta(minutes=services.settings.late_answer_minutes)
         self._unstored: dict[tuple[str, int], Said] = {}
         # Messages of a process that has ended may wait.
@@ -81,8 +84,8 @@ class LateAnswers:
         return self._unstored.get((conversation, number))
 
     def seen_replies(self, session: Session, conversation: str) -> dict[int, list[dict[str, Any]]]:
-        """Late replies with their query codes, by the message they answer."""
-        return waiting.kept_replies(session, self._seal, conversation)
+        """Replies with their query codes, by the message they answer: fresh ones, and late ones that nobody awaited."""
+        return waiting.kept_replies(session, self._seal, conversation, now=self._services.clock())
 
     def record(
         self,
@@ -103,12 +106,16 @@ class LateAnswers:
             SQLAlchemyError: it could not be stored; what was said is remembered, so that nothing is done twice.
         """
         now = self._services.clock()
-        kept = said.messages if is_late and any(store.without_code(one) != one for one in said.messages) else ()
+        kept = said.messages if any(store.without_code(one) != one for one in said.messages) else ()
+        until = now + (self._unseen if is_late else FRESH)
         messages = said.messages
         try:
             with self._services.sessions() as session:
                 store.lock_conversation(session, conversation)
-                is_first = has_inbox or waiting.finish(session, self._seal, conversation, number, kept=kept, now=now)
+                mine = (session, self._seal, conversation, number)
+                is_first = has_inbox or waiting.finish(*mine, kept=kept, until=until, now=now)
+                if has_inbox and kept:
+                    waiting.keep_replies(*mine, kept=kept, until=until, now=now)
                 if is_first:
                     messages = calling.answered(session, conversation, number, said, reason, now=now)
                     store.record_replies(session, conversation, number, messages, now=now)
@@ -122,6 +129,12 @@ class LateAnswers:
             raise
         self._unstored.pop((conversation, number), None)
         return messages
+
+    def forget(self, conversation: str) -> None:
+        """Show no query code of a conversation any more."""
+        with self._services.sessions() as session:
+            waiting.forget_replies(session, conversation)
+            session.commit()
 
     async def answer_earlier(self, conversation: str, before: int | None = None) -> list[Waiting]:
         """Answer what waits in a conversation, whose lock is held.

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from channels.store import RESIDENT, ChatMessage
 from channels.tokens import Tokens
+from channels.waiting import LEASE, count_waiting
 from petitions.model import Petition
 from suqiutong.settings import Settings
 from suqiutong.wiring import Services
@@ -118,6 +119,18 @@ class Residents:
             if message["kind"] == "ticket":
                 talk.filed.append(message["ticket"]["number"])
                 talk.codes += "查询码：" in message["text"]
+
+
+def wait_until_stored(settings: Settings) -> None:
+    """Wait for what was said but could not be stored at once: whoever failed to has the length of a lease."""
+    services = Services(settings)
+    ends_at = time.monotonic() + 2 * LEASE.total_seconds()
+    while time.monotonic() < ends_at:
+        with services.sessions() as session:
+            if not count_waiting(session):
+                break
+        time.sleep(1)
+    services.engine.dispose()
 
 
 def check_all(talks: list[Talk], settings: Settings) -> dict[str, int]:

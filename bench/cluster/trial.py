@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 
 from bench.cluster.machines import Cluster, running_cluster
-from bench.cluster.residents import Residents, Sent, check_all
+from bench.cluster.residents import Residents, Sent, check_all, wait_until_stored
 from suqiutong.settings import Settings
 from suqiutong.worker import last_runs
 from tests.postgresql import restart
@@ -173,6 +173,7 @@ async def try_all(cluster: Cluster, options: argparse.Namespace) -> bool:
     )
     say("Waiting for the worker …")
     is_working = await asyncio.to_thread(worker_goes_on, settings, ended_at)
+    await asyncio.to_thread(wait_until_stored, settings)
     wrong = check_all(residents.talks, settings)
     verified = cluster.suqiutong("petitions", "verify")
     print_costs(costs)

@@ -8,13 +8,15 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import sessionmaker
 
-from channels import late
+from channels import late, waiting
 from channels.app import create_app
 from channels.locks import ConversationLocks
 from channels.store import ChatMessage
+from channels.waiting import ChatWaiting
 from storage import SharedLocks
-from tests.integration.test_chat_api import chat, until
-from tests.unit.channels.fakes import FakeRasa, FakeServices
+from tests.integration.test_chat_api import SAME_SITE, chat, run, until
+from tests.integration.wechat import Clocked
+from tests.unit.channels.fakes import CODE, REPLIES, FakeRasa, FakeServices
 
 
 @pytest.fixture
@@ -123,3 +125,38 @@ def test_messages_of_a_conversation_through_two_processes_are_answered_one_at_a_
     pairs = list(zip(rows[::2], rows[1::2], strict=True))
     assert all(reply.payload["text"] == f"收到：{said.payload['text']}" for said, reply in pairs)
     assert all(reply.answers == said.number for said, reply in pairs)
+
+
+def test_a_query_code_whose_reply_was_lost_is_told_by_another_process_for_a_while(sessions):
+    services = Clocked(sessions=sessions)
+    lost = {"text": "确认提交", "message_id": "id-1"}
+
+    async def say(client, rasa):
+        await until(lambda: rasa.received)
+        reply = await client.post("/api/chat", json=lost)
+        lost["session"] = reply.json()["session"]
+        return reply.json()["messages"][0]["text"], rasa.messages
+
+    assert run(say, services=services) == (REPLIES["确认提交"][0]["text"], ["确认提交"])
+    assert run(say, services=services) == (REPLIES["确认提交"][0]["text"], [])
+    with sessions() as session:
+        assert CODE not in str(session.scalars(select(ChatWaiting.replies)).all())
+    services.ahead += late.FRESH
+    text, _ = run(say, services=services)
+    assert CODE not in text
+    with sessions() as session:
+        assert waiting.purge(session, services.clock() + late.FRESH) == 1
+
+
+def test_a_cleared_device_shows_no_query_code_any_more(sessions):
+    services = FakeServices(sessions=sessions)
+
+    async def scenario(client, _rasa):
+        await client.post("/", data={"text": "确认提交", "message_id": "id-1"}, headers=SAME_SITE)
+        cookie = client.cookies["conversation"]
+        assert CODE in (await client.get("/")).text
+        await client.post("/clear", headers=SAME_SITE)
+        client.cookies.set("conversation", cookie)
+        assert CODE not in (await client.get("/")).text
+
+    run(scenario, services=services)
