@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test train lint types bench audit lock clean
+.PHONY: help setup run test train lint types bench cluster audit lock clean
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,7 +47,6 @@ bench-desk: ## Measure the assist page while operators type, and a queue of a mi
 bench-understanding: setup ## Compare intent classifiers on the training data (docs/understanding.md).
 	@scripts/bench_understanding.sh
 
-.PHONY: cluster
 cluster: ## Restart, kill and hang several of each process behind nginx under load (docs/operations.md; a quarter of an hour).
 	@scripts/setup.sh dev
 	@.venv/bin/python -m bench.cluster.trial
