@@ -59,7 +59,8 @@ class LateAnswers:
         self._seal = Seal(services.secret)
         self._unseen = timedelta(hours=services.settings.session_hours)
         self._limit = timedelta(minutes=services.settings.late_answer_minutes)
-        self._unstored: dict[tuple[str, int], Said] = {}
+        # Each with whether another inbox keeps its message.
+        self._unstored: dict[tuple[str, int], tuple[Said, bool]] = {}
         # Messages of a process that has ended may wait.
         self._may_wait = True
         self._is_stopped = asyncio.Event()
@@ -81,7 +82,8 @@ class LateAnswers:
 
     def unstored(self, conversation: str, number: int) -> Said | None:
         """What was said to a message but could not be stored."""
-        return self._unstored.get((conversation, number))
+        said, _ = self._unstored.get((conversation, number), (None, False))
+        return said
 
     def seen_replies(self, session: Session, conversation: str) -> dict[int, list[dict[str, Any]]]:
         """Replies with their query codes, by the message they answer: fresh ones, and late ones that nobody awaited."""
@@ -122,7 +124,7 @@ class LateAnswers:
                     note_understood(session, conversation, number, said)
                 session.commit()
         except SQLAlchemyError:
-            self._unstored[conversation, number] = said
+            self._unstored[conversation, number] = (said, has_inbox)
             while len(self._unstored) > UNSTORED_KEPT:
                 del self._unstored[next(iter(self._unstored))]
             self._may_wait = True
@@ -199,6 +201,7 @@ class LateAnswers:
     async def answer_due(self) -> None:
         """Answer what is due, unless the chat is switched off."""
         self._may_wait = False
+        await self._store_given()
         conversations, has_any = await run_in_threadpool(self._due)
         try:
             for conversation in conversations:
@@ -210,6 +213,13 @@ class LateAnswers:
         except ChannelError:
             logger.info("waiting_stopped")
         self._may_wait |= has_any
+
+    async def _store_given(self) -> None:
+        """Store what was given but could not be, before another process asks Rasa again for want of it."""
+        for conversation, number in [key for key, (_, has_inbox) in self._unstored.items() if not has_inbox]:
+            async with self._locks.hold(conversation):
+                if said := self.unstored(conversation, number):
+                    await run_in_threadpool(self.record, conversation, number, said)
 
     async def _said(self, one: Waiting) -> Said:
         if said := self.unstored(one.conversation, one.number):

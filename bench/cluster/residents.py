@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import random
 import secrets
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ WORDS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("words.yml").rea
 # A page gives up sooner; a trial must tell a message that is late from one that is lost.
 GIVE_UP_SECONDS = 90
 PAUSE_SECONDS = 0.5
+REPEATS = 3
 AGAIN = {httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT}
 
 
@@ -80,6 +82,11 @@ class Residents:
             talk = Talk()
             self.talks.append(talk)
             for text in self._texts():
+                await self._say(client, talk, text)
+            # So the notice asks for that tells that a petition was not stored.
+            for text in (WORDS["again"], WORDS["confirm"]) * REPEATS:
+                if talk.filed or ("notice" not in talk.sent[-1].kinds and text == WORDS["again"]):
+                    break
                 await self._say(client, talk, text)
 
     def _texts(self) -> Iterator[str]:
@@ -161,9 +168,19 @@ def check_all(talks: list[Talk], settings: Settings) -> dict[str, int]:
                 number = numbers.get(one.message_id)
                 # What is told later, such as a receipt, has an id of its own.
                 stored = [row.kind for row in rows if row.answers == number and row.message_id is None]
-                wrong["other answer"] += bool(one.kinds) and stored != one.kinds
-            wrong["petitions"] += sorted(filed.pop(conversation, [])) != sorted(talk.filed)
+                if one.kinds and stored != one.kinds:
+                    wrong["other answer"] += 1
+                    tell(conversation, f"told {one.kinds}, stored {stored}, refused {one.refused}")
+            own = filed.pop(conversation, [])
+            if sorted(own) != sorted(talk.filed):
+                wrong["petitions"] += 1
+                tell(conversation, f"filed {own}, told {talk.filed}: {[(one.kinds, one.refused) for one in talk.sent]}")
             wrong["codes"] += talk.codes != len(talk.filed)
         wrong["petitions"] += len(filed)
     services.engine.dispose()
     return wrong
+
+
+def tell(conversation: str, line: str) -> None:
+    """Say what is wrong with a conversation; the logs have its id."""
+    print(f"conversation {conversation}: {line}", file=sys.stderr)

@@ -149,6 +149,7 @@ def say(line: str) -> None:
 
 async def try_all(cluster: Cluster, options: argparse.Namespace) -> bool:
     """All faults under load; whether a target was missed."""
+    await asyncio.sleep(SETTLE_SECONDS)  # the processes have looked for each other in vain before
     residents = Residents(cluster.door, options.residents)
     talking = asyncio.create_task(residents.run())
     await asyncio.sleep(SETTLE_SECONDS)

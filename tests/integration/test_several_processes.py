@@ -6,9 +6,10 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import sessionmaker
 
-from channels import late, waiting
+from channels import late, store, waiting
 from channels.app import create_app
 from channels.locks import ConversationLocks
 from channels.store import ChatMessage
@@ -160,3 +161,31 @@ def test_a_cleared_device_shows_no_query_code_any_more(sessions):
         assert CODE not in (await client.get("/")).text
 
     run(scenario, services=services)
+
+
+def test_a_reply_that_could_not_be_stored_is_stored_at_once_by_whoever_gave_it(sessions, monkeypatch):
+    monkeypatch.setattr(late, "EVERY_SECONDS", 0.05)
+    working, failures = store.record_replies, [OperationalError("INSERT", {}, Exception("gone"))] * 2
+
+    def record(*arguments, **options):
+        if failures:
+            raise failures.pop()
+        working(*arguments, **options)
+
+    monkeypatch.setattr(store, "record_replies", record)
+    services = Clocked(sessions=sessions)
+
+    def stored():
+        with sessions() as session:
+            return [row.payload["text"] for row in session.scalars(select(ChatMessage).order_by(ChatMessage.number))]
+
+    async def scenario(client, rasa):
+        await until(lambda: rasa.received)
+        assert (await chat(client, "第一件")).json()["messages"][0]["text"] == "收到：第一件"
+        # The lease of its message, after which any process may answer it, has not run out.
+        await until(lambda: len(stored()) == 2)
+        assert rasa.messages == ["第一件"]
+        assert not failures
+
+    run(scenario, services=services)
+    assert stored() == ["第一件", "收到：第一件"]
