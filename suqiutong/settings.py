@@ -57,7 +57,7 @@ def check_redis(address: str) -> str:
         ValueError: it is neither.
     """
     if address and not address.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("must be an address such as redis://:password@10.0.0.3:6379/0")
+        raise ValueError("must be an address such as redis://10.0.0.3:6379/0")
     return address
 
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import URL
 
 from suqiutong.processes import conversations_address, rasa_environment
 from suqiutong.settings import Settings
@@ -81,5 +82,7 @@ def test_rasa_is_told_the_file_and_a_key_of_its_own(tmp_path):
 
 
 def test_several_rasas_share_the_conversations_in_postgresql(tmp_path):
-    shared = Settings(data=tmp_path, database_url="postgresql+psycopg://su:pass%40word@db.test/qiu")
-    assert rasa_environment(shared)["SUQIUTONG_CONVERSATIONS"] == "postgresql+psycopg2://su:pass%40word@db.test/qiu"
+    given = URL.create("postgresql+psycopg", "su", "a@b", "db.test", database="qiu")
+    shared = Settings(data=tmp_path, database_url=given.render_as_string(hide_password=False))
+    wanted = given.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+    assert rasa_environment(shared)["SUQIUTONG_CONVERSATIONS"] == wanted
