@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test train lint types bench faults soak audit lock clean
+.PHONY: help setup run test train lint types bench cluster faults soak audit lock clean
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ faults: ## Make every fault for real while residents file petitions, and see tha
 soak: ## Load the product for half an hour and look at its memory, then at 2,000 open conversations (docs/benchmarks.md).
 	@scripts/setup.sh dev
 	@.venv/bin/python -m bench.soak --idle 2000
+
+cluster: ## Restart, kill and hang several of each process behind nginx under load (docs/operations.md; a quarter of an hour).
+	@scripts/setup.sh dev
+	@.venv/bin/python -m bench.cluster.trial
 
 audit: ## Hold every pinned package against the advisory databases (docs/security.md).
 	@scripts/audit.sh

@@ -113,6 +113,30 @@ def tell_what_was_understood() -> None:
     MessageProcessor.log_message = log_and_tell
 
 
+def answer_only_what_is_kept() -> None:
+    """Have a message fail, without a word, whose conversation cannot be read or kept.
+
+    Rasa would begin the conversation anew, or keep it where no restart and no other Rasa finds it, and answer all the
+    same. The channels hold a message without an answer back and ask again, when the conversation is as it was.
+    """
+    from rasa.core import agent
+    from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
+    from rasa.core.processor import MessageProcessor
+
+    handle_message = MessageProcessor.handle_message
+
+    async def handle_whole(self: MessageProcessor, message: UserMessage) -> Any:  # noqa: ANN401 - as in the library
+        try:
+            return await handle_message(self, message)
+        except Exception:
+            if isinstance(message.output_channel, CollectingOutputChannel):
+                message.output_channel.messages.clear()
+            raise
+
+    MessageProcessor.handle_message = handle_whole
+    agent.FailSafeTrackerStore = lambda store: store
+
+
 def main() -> None:
     """Load the model and serve until told to stop."""
     arguments = parse_arguments()
@@ -127,6 +151,7 @@ def main() -> None:
     log_without_words()
     check_action_results_quickly()
     tell_what_was_understood()
+    answer_only_what_is_kept()
     serve_application(
         model_path=str(arguments.model),
         interface="127.0.0.1",

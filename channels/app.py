@@ -117,7 +117,7 @@ def create_app(
             chat, conversations=conversations, live=live, uploads=uploads, embedding=embedding, kiosks=kiosks
         ),
         handover_router(services, conversations),
-        live_router(conversations, transcript, live),
+        live_router(services, conversations, transcript, live),
         photos_router(chat, pages, conversations, uploads),
         rating_router(services, chat, pages, conversations),
         form_router(services, chat, pages, conversations, uploads),

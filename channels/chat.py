@@ -6,8 +6,6 @@ import asyncio
 import json
 import logging
 import re
-import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -38,9 +36,9 @@ from channels.tokens import Tokens
 from channels.waiting import waiting_numbers
 from knowledge import refusal
 from knowledge.lock import unproved_in
+from storage import SharedLocks
 from storage.switches import CHAT
 from web.errors import WebError
-from web.limits import RateLimit
 from web.requests import address_of, read_body
 
 logger = logging.getLogger(__name__)
@@ -48,9 +46,6 @@ logger = logging.getLogger(__name__)
 TEXT_LIMIT = 2_000
 UNDERSTANDING_DOWN = "understanding_down"
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,64}")
-# Long enough to repeat a request whose reply was lost, or to read the page after it was posted without JavaScript.
-FRESH_SECONDS = 600
-FRESH_KEPT = 2_000
 BUSY_RETRY_SECONDS = 5
 # Neither a slow database nor an earlier message may hold safety advice back.
 DANGER_WAIT_SECONDS = 1.0
@@ -124,31 +119,6 @@ class BusyError(ChannelError):
     """Understanding works, but has more messages before it than it can answer soon: this one waits."""
 
 
-class FreshReplies:
-    """The latest replies that carry a query code, as they were sent; in bounded memory and never in the database."""
-
-    def __init__(self) -> None:
-        self._replies: OrderedDict[tuple[str, int], tuple[float, list[dict[str, Any]]]] = OrderedDict()
-
-    def put(self, conversation: str, answers: int, messages: list[dict[str, Any]]) -> None:
-        """Keep the replies to the message of that number for a while, if the database will not have them whole."""
-        if all(store.without_code(message) == message for message in messages):
-            return
-        self._replies[conversation, answers] = (time.monotonic(), messages)
-        while len(self._replies) > FRESH_KEPT:
-            self._replies.popitem(last=False)
-
-    def get(self, conversation: str, answers: int) -> list[dict[str, Any]] | None:
-        """The replies as sent, while they are fresh."""
-        at, messages = self._replies.get((conversation, answers), (-FRESH_SECONDS, None))
-        return messages if time.monotonic() - at < FRESH_SECONDS else None
-
-    def forget(self, conversation: str) -> None:
-        """Drop the replies of a conversation."""
-        for key in [key for key in self._replies if key[0] == conversation]:
-            del self._replies[key]
-
-
 class Chat:
     """Takes one message at a time of each conversation through danger check, transcript and Rasa."""
 
@@ -157,15 +127,15 @@ class Chat:
         self._services = services
         self._rasa = rasa
         self._metrics = metrics
-        self._locks = ConversationLocks()
+        self._shared = SharedLocks(services.sessions)
+        self._locks = ConversationLocks(self._shared)
         self._placed: set[str] = set()
         self.late = LateAnswers(services, rasa, self._locks, self._answer_late)
         self._tasks: set[asyncio.Task[None]] = set()
         self._down_since: datetime | None = None
-        self.session_limit = RateLimit(settings.messages_per_minute)
-        self.address_limit = RateLimit(settings.address_messages_per_minute)
+        self.session_limit = services.limit("session", settings.messages_per_minute)
+        self.address_limit = services.limit("address", settings.address_messages_per_minute)
         self.tokens = Tokens(services.secret, "conversation", hours=settings.session_hours)
-        self.fresh = FreshReplies()
         self._manners = Manners(own_manners())
 
     async def reply(
@@ -230,6 +200,7 @@ class Chat:
     async def finish(self) -> None:
         """Wait for the messages under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await run_in_threadpool(self._shared.close)
 
     def _counted(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for message in messages:
@@ -245,29 +216,27 @@ class Chat:
         answered: asyncio.Future[list[dict[str, Any]]],
         has_inbox: bool,
     ) -> None:
-        async with self._locks.hold(conversation), self._place(conversation):
-            try:
+        try:
+            async with self._locks.hold(conversation), self._place(conversation):
                 received, said, has_earlier, is_held = await run_in_threadpool(
                     self._receive, conversation, text, message_id, danger, has_inbox
                 )
-                messages = self.fresh.get(conversation, received.number) or list(received.replies)
+                messages = list(received.replies)
                 if not messages and (danger is not None or not is_held):
                     messages = await self._answer_or_call(
                         conversation, received.number, text, said, has_inbox, has_earlier
                     )
                 _settle(answered, messages)
-            except SQLAlchemyError as error:
-                logger.error("not_stored conversation=%s error=%s", conversation, type(error).__name__)
-                # The form could not store it either.
-                words = help_words(self._services, has_form=False)
-                _settle(answered, error if has_inbox else ChannelError("not_stored", help=words))
-                return
-            except Exception as error:  # noqa: BLE001 - whatever it is, the caller who waits must hear of it
-                _settle(answered, error)
-                return
-            # While a person has the conversation, the assistant hears nothing of it.
-            if danger is not None and not received.replies and not is_held:
-                await self._forward(conversation, text, danger)
+                # While a person has the conversation, the assistant hears nothing of it.
+                if danger is not None and not received.replies and not is_held:
+                    await self._forward(conversation, text, danger)
+        except SQLAlchemyError as error:
+            logger.error("not_stored conversation=%s error=%s", conversation, type(error).__name__)
+            # The form could not store it either.
+            words = help_words(self._services, has_form=False)
+            _settle(answered, error if has_inbox else ChannelError("not_stored", help=words))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller who waits must hear of it
+            _settle(answered, error)
 
     async def _answer_or_call(
         self, conversation: str, number: int, text: str, said: Said | None, has_inbox: bool, has_earlier: bool
@@ -275,7 +244,6 @@ class Chat:
         """The assistant's reply, recorded; what fails calls a person, who finds what was typed."""
         try:
             said = said or await self._say(conversation, text, number, has_inbox, has_earlier)
-            self.fresh.put(conversation, number, said.messages)
             return await self._record(conversation, number, said, has_inbox)
         except SQLAlchemyError:
             raise
@@ -392,7 +360,7 @@ class Chat:
             session.flush()
             is_held = not received.replies and hear(session, conversation, received.number)
             said, has_earlier = self.late.unstored(conversation, received.number), False
-            if not has_inbox and received.replies:
+            if received.replies:
                 kept = self.late.seen_replies(session, conversation).get(received.number)
                 received = replace(received, replies=tuple(kept or received.replies))
             elif not has_inbox and (danger is not None or not is_held):

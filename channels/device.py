@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
 
 from channels import embed
 from channels.chat import Chat
@@ -35,7 +36,7 @@ def device_router(
         back = field(await read_form(request), "back")
         conversation = conversations.of(request)
         if conversation is not None:
-            chat.fresh.forget(conversation)
+            await run_in_threadpool(chat.late.forget, conversation)
             await uploads.forget(conversation)
             live.end(conversation)
         response = RedirectResponse(back if back == embed.PATH else "/", 303)

@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 EVERY_SECONDS = 2.0
 # Answers that could not be stored yet; the oldest are asked for anew.
 UNSTORED_KEPT = 500
+# Long enough to repeat a request whose reply was lost, or to read the page after it was posted without JavaScript.
+FRESH = timedelta(minutes=10)
 
 Answer = Callable[[str, str], Awaitable[Said]]
 
@@ -55,8 +57,10 @@ class LateAnswers:
         self._locks = locks
         self._answer = answer
         self._seal = Seal(services.secret)
+        self._unseen = timedelta(hours=services.settings.session_hours)
         self._limit = timedelta(minutes=services.settings.late_answer_minutes)
-        self._unstored: dict[tuple[str, int], Said] = {}
+        # Each with whether another inbox keeps its message.
+        self._unstored: dict[tuple[str, int], tuple[Said, bool]] = {}
         # Messages of a process that has ended may wait.
         self._may_wait = True
         self._is_stopped = asyncio.Event()
@@ -78,11 +82,12 @@ class LateAnswers:
 
     def unstored(self, conversation: str, number: int) -> Said | None:
         """What was said to a message but could not be stored."""
-        return self._unstored.get((conversation, number))
+        said, _ = self._unstored.get((conversation, number), (None, False))
+        return said
 
     def seen_replies(self, session: Session, conversation: str) -> dict[int, list[dict[str, Any]]]:
-        """Late replies with their query codes, by the message they answer."""
-        return waiting.kept_replies(session, self._seal, conversation)
+        """Replies with their query codes, by the message they answer: fresh ones, and late ones that nobody awaited."""
+        return waiting.kept_replies(session, self._seal, conversation, now=self._services.clock())
 
     def record(
         self,
@@ -103,25 +108,35 @@ class LateAnswers:
             SQLAlchemyError: it could not be stored; what was said is remembered, so that nothing is done twice.
         """
         now = self._services.clock()
-        kept = said.messages if is_late and any(store.without_code(one) != one for one in said.messages) else ()
+        kept = said.messages if any(store.without_code(one) != one for one in said.messages) else ()
+        until = now + (self._unseen if is_late else FRESH)
         messages = said.messages
         try:
             with self._services.sessions() as session:
                 store.lock_conversation(session, conversation)
-                is_first = has_inbox or waiting.finish(session, self._seal, conversation, number, kept=kept, now=now)
+                mine = (session, self._seal, conversation, number)
+                is_first = has_inbox or waiting.finish(*mine, kept=kept, until=until, now=now)
+                if has_inbox and kept:
+                    waiting.keep_replies(*mine, kept=kept, until=until, now=now)
                 if is_first:
                     messages = calling.answered(session, conversation, number, said, reason, now=now)
                     store.record_replies(session, conversation, number, messages, now=now)
                     note_understood(session, conversation, number, said)
                 session.commit()
         except SQLAlchemyError:
-            self._unstored[conversation, number] = said
+            self._unstored[conversation, number] = (said, has_inbox)
             while len(self._unstored) > UNSTORED_KEPT:
                 del self._unstored[next(iter(self._unstored))]
             self._may_wait = True
             raise
         self._unstored.pop((conversation, number), None)
         return messages
+
+    def forget(self, conversation: str) -> None:
+        """Show no query code of a conversation any more."""
+        with self._services.sessions() as session:
+            waiting.forget_replies(session, conversation)
+            session.commit()
 
     async def answer_earlier(self, conversation: str, before: int | None = None) -> list[Waiting]:
         """Answer what waits in a conversation, whose lock is held.
@@ -186,6 +201,7 @@ class LateAnswers:
     async def answer_due(self) -> None:
         """Answer what is due, unless the chat is switched off."""
         self._may_wait = False
+        await self._store_given()
         conversations, has_any = await run_in_threadpool(self._due)
         try:
             for conversation in conversations:
@@ -197,6 +213,13 @@ class LateAnswers:
         except ChannelError:
             logger.info("waiting_stopped")
         self._may_wait |= has_any
+
+    async def _store_given(self) -> None:
+        """Store what was given but could not be, before another process asks Rasa again for want of it."""
+        for conversation, number in [key for key, (_, has_inbox) in self._unstored.items() if not has_inbox]:
+            async with self._locks.hold(conversation):
+                if said := self.unstored(conversation, number):
+                    await run_in_threadpool(self.record, conversation, number, said)
 
     async def _said(self, one: Waiting) -> Said:
         if said := self.unstored(one.conversation, one.number):

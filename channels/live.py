@@ -24,7 +24,6 @@ from channels.cookies import Conversations
 from channels.services import Services
 from channels.transcript import Transcript
 from web.errors import WebError
-from web.limits import RateLimit
 from web.requests import address_of
 
 logger = logging.getLogger(__name__)
@@ -121,10 +120,10 @@ class Live:
         return self._marks[0] if self._marks else newest - 1_000
 
 
-def live_router(conversations: Conversations, transcript: Transcript, live: Live) -> APIRouter:
+def live_router(services: Services, conversations: Conversations, transcript: Transcript, live: Live) -> APIRouter:
     """`GET /chat/messages` and `GET /chat/events`."""
     router = APIRouter()
-    limit = RateLimit(LISTS_PER_MINUTE)
+    limit = services.limit("lists", LISTS_PER_MINUTE)
 
     @router.get("/chat/messages")
     async def get_messages(request: Request) -> JSONResponse:

@@ -36,7 +36,6 @@ from petitions import (
 )
 from petitions.lifecycle import own_lifecycle
 from web.errors import WebError
-from web.limits import RateLimit
 from web.requests import address_of, field, read_form
 
 SHOWN = 20
@@ -146,7 +145,7 @@ def my_router(services: Services, chat: Chat, pages: Pages, conversations: Conve
     """The page and its receipts."""
     router = APIRouter()
     petitions = OwnPetitions(services)
-    limit = RateLimit(services.settings.lookups_per_minute)
+    limit = services.limit("lookup", services.settings.lookups_per_minute)
 
     def limit_pace(request: Request, number: str) -> None:
         # Codes are guessed from one address, or one number at a time from many.

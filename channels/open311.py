@@ -38,7 +38,6 @@ from petitions.model import Petition
 from petitions.visibility import STRANGER
 from storage.switches import OPEN311
 from web.errors import WebError
-from web.limits import RateLimit
 from web.requests import address_of, read_body
 
 CHANNEL = "open311"
@@ -83,7 +82,7 @@ def offer() -> Mapping[str, Any]:
 def open311_router(services: Services) -> APIRouter:
     """The facade's addresses."""
     router = APIRouter(prefix="/open311/v2")
-    pace = RateLimit(services.settings.address_messages_per_minute)
+    pace = services.limit("open311", services.settings.address_messages_per_minute)
 
     async def holder_of(key: str | None) -> str | None:
         return await run_in_threadpool(services.check_token, key, ROLE) if key else None

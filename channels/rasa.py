@@ -36,6 +36,8 @@ LISTS = {
 }
 WARM_UP_SENDER = "warm-up"
 REPLY_LIMIT_BYTES = 2_000_000
+# By it a proxy sends a conversation to the same one of several Rasas (`ops/nginx/several.conf`).
+PINNED_BY = "X-Conversation"
 
 
 class RasaError(Exception):
@@ -199,7 +201,7 @@ class RasaClient:
         try:
             # The client's own time-outs bound each read, not a reply that drips: this one bounds the whole.
             async with asyncio.timeout(self._timeout_seconds):
-                response = await self._http.post("/webhooks/rest/webhook", json=body)
+                response = await self._http.post("/webhooks/rest/webhook", json=body, headers={PINNED_BY: sender})
         except (TimeoutError, httpx.TimeoutException) as error:
             raise RasaError("timeout", retryable=True) from error
         except httpx.HTTPError as error:

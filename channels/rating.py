@@ -14,14 +14,13 @@ from channels.errors import ChannelError
 from channels.render import Pages
 from channels.services import Services
 from channels.turns import RATINGS, Rating, rate
-from web.limits import RateLimit
 from web.requests import address_of, field, read_form
 
 
 def rating_router(services: Services, chat: Chat, pages: Pages, conversations: Conversations) -> APIRouter:
     """Both doors."""
     router = APIRouter()
-    limit = RateLimit(services.settings.address_messages_per_minute)
+    limit = services.limit("rating", services.settings.address_messages_per_minute)
 
     async def keep(request: Request, conversation: str | None, message_id: str | None, rating: str | None) -> Rating:
         """Keep a rating.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from channels.wechat.account import Account
     from petitions import Keyring, Route
     from storage.switches import Switches
+    from web.limits import RateLimit
 
 
 class ChannelSettings(Protocol):
@@ -172,6 +173,9 @@ class Services(Protocol):
 
     def clock(self) -> datetime:
         """Now, aware."""
+
+    def limit(self, name: str, per_minute: int) -> RateLimit:
+        """A limit of pace, counted for all processes that serve residents."""
 
     def triage(self, text: str) -> Route:
         """Where this petition goes."""

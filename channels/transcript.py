@@ -58,7 +58,7 @@ class Transcript:
             if number and store.last_number(session, conversation) <= number:
                 return []
             rows = store.transcript(session, conversation)
-            late = self._chat.late.seen_replies(session, conversation)
+            kept = self._chat.late.seen_replies(session, conversation)
             waits = waiting_numbers(session, conversation)
         said = {row.number: row for row in rows if row.kind == RESIDENT}
         replies: dict[int, list[ChatMessage]] = {}
@@ -72,7 +72,7 @@ class Transcript:
                 continue
             mine = replies.get(row.answers or 0, [])
             context = {
-                "message": _LISTS | self._whole(row, mine, late),
+                "message": _LISTS | self._whole(row, mine, kept),
                 "author": author_of(row),
                 "number": row.number,
                 "message_id": row.message_id,
@@ -122,14 +122,14 @@ class Transcript:
         return self._offers.of(row.conversation, row.number, row.payload.get("buttons", ()))
 
     def _whole(
-        self, row: ChatMessage, replies: list[ChatMessage], late: Mapping[int, list[dict[str, Any]]]
+        self, row: ChatMessage, replies: list[ChatMessage], kept: Mapping[int, list[dict[str, Any]]]
     ) -> dict[str, Any]:
         """The message as it was sent, while that is known."""
         number = row.answers or 0
-        fresh = self._chat.fresh.get(row.conversation, number) or late.get(number) or []
-        # What was said to it later stands below the replies that are fresh.
-        place = replies.index(row) if row in replies else len(fresh)
-        return fresh[place] if place < len(fresh) else with_code(row.payload, self._services.secret)
+        sent = kept.get(number, [])
+        # What was said to it later stands below the replies that are kept.
+        place = replies.index(row) if row in replies else len(sent)
+        return sent[place] if place < len(sent) else with_code(row.payload, self._services.secret)
 
 
 def _silence(row: ChatMessage, waits: Collection[int]) -> str:

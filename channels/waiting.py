@@ -2,8 +2,8 @@
 
 A message of the web chat is a row here from the moment it is received until it is answered, so that neither a failure
 of understanding nor the end of the process loses it. Words are sealed: the transcript hides a query code that was
-typed, but only the whole text can be answered. A late answer that holds a query code is kept sealed for a while: who
-asked may have gone when it came.
+typed, but only the whole text can be answered. An answer that holds a query code is kept sealed for a while: its way to
+the resident may have broken, or who asked may have gone when it came.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ LONGEST = timedelta(minutes=max(RETRY_MINUTES))
 
 
 class ChatWaiting(Base):
-    """A message without an answer, or (`replies`) one whose late answer may not have been seen."""
+    """A message without an answer, or (`replies`) one whose answer may not have been seen."""
 
     __tablename__ = "chat_waiting"
     __table_args__ = (UniqueConstraint("conversation", "number", name="uq_chat_waiting_conversation"),)
@@ -56,6 +56,7 @@ class ChatWaiting(Base):
     # When it was said, or said again under the same id.
     since: Mapped[datetime] = mapped_column(UtcDateTime)
     attempts: Mapped[int]
+    # When it is tried again; once it is answered, until when its replies are shown whole.
     next_at: Mapped[datetime] = mapped_column(UtcDateTime)
     replies: Mapped[str | None] = mapped_column(Text)
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -166,6 +167,7 @@ def finish(
     number: int,
     *,
     kept: Sequence[Mapping[str, Any]] = (),
+    until: datetime,
     now: datetime,
 ) -> bool:
     """Have a message wait no longer, since its answer is stored in the same transaction.
@@ -175,7 +177,8 @@ def finish(
         seal: Seals.
         conversation: Identity of the conversation.
         number: Of the resident's message.
-        kept: Its replies with what the transcript does not keep of them, when nobody may have seen them.
+        kept: Its replies with what the transcript does not keep of them, if there is such a thing.
+        until: Until when they are shown so.
         now: Aware.
 
     Returns:
@@ -184,18 +187,41 @@ def finish(
     begin_writing(session)
     mine = (ChatWaiting.conversation == conversation, ChatWaiting.number == number, ChatWaiting.answered_at.is_(None))
     if kept:
-        replies = seal.close(json.dumps(list(kept), ensure_ascii=False))
-        done = session.execute(update(ChatWaiting).where(*mine).values(text=None, answered_at=now, replies=replies))
+        values = _answered(seal, kept, until, now)
+        done = session.execute(update(ChatWaiting).where(*mine).values(**values))
     else:
         done = session.execute(delete(ChatWaiting).where(*mine))
     return isinstance(done, CursorResult) and done.rowcount > 0
 
 
-def kept_replies(session: Session, seal: Seal, conversation: str) -> dict[int, list[dict[str, Any]]]:
-    """Late replies of a conversation with what the transcript does not keep of them, by the message they answer."""
-    rows = session.scalars(
-        select(ChatWaiting).where(ChatWaiting.conversation == conversation, ChatWaiting.replies.is_not(None))
+def keep_replies(
+    session: Session,
+    seal: Seal,
+    conversation: str,
+    number: int,
+    *,
+    kept: Sequence[Mapping[str, Any]],
+    until: datetime,
+    now: datetime,
+) -> None:
+    """Keep the replies to a message that waited elsewhere, as `finish` keeps those to one that waited here."""
+    begin_writing(session)
+    values = {"conversation": conversation, "number": number, "since": now, "attempts": 0}
+    session.execute(insert(ChatWaiting).values(**values, **_answered(seal, kept, until, now)))
+
+
+def forget_replies(session: Session, conversation: str) -> None:
+    """Delete what is kept of the replies of a conversation beside its transcript."""
+    begin_writing(session)
+    session.execute(
+        delete(ChatWaiting).where(ChatWaiting.conversation == conversation, ChatWaiting.answered_at.is_not(None))
     )
+
+
+def kept_replies(session: Session, seal: Seal, conversation: str, *, now: datetime) -> dict[int, list[dict[str, Any]]]:
+    """Replies of a conversation with what the transcript does not keep of them, by the message they answer."""
+    mine = (ChatWaiting.conversation == conversation, ChatWaiting.replies.is_not(None), ChatWaiting.next_at > now)
+    rows = session.scalars(select(ChatWaiting).where(*mine))
     return {row.number: json.loads(seal.open(row.replies)) for row in rows if row.replies is not None}
 
 
@@ -213,15 +239,20 @@ def waiting_numbers(session: Session, conversation: str) -> set[int]:
     return set(session.scalars(statement))
 
 
-def purge(session: Session, before: datetime) -> int:
-    """Delete the late replies given before a time; how many messages they answered."""
+def purge(session: Session, now: datetime) -> int:
+    """Delete the replies that are shown no longer; how many messages they answered."""
     begin_writing(session)
-    gone = session.execute(delete(ChatWaiting).where(ChatWaiting.answered_at < before))
+    gone = session.execute(delete(ChatWaiting).where(ChatWaiting.answered_at.is_not(None), ChatWaiting.next_at < now))
     return gone.rowcount if isinstance(gone, CursorResult) else 0
 
 
 def _is_due(next_at: SQLColumnExpression[datetime], now: datetime) -> ColumnElement[bool]:
     return or_(next_at <= now, next_at > now + LONGEST)
+
+
+def _answered(seal: Seal, kept: Sequence[Mapping[str, Any]], until: datetime, now: datetime) -> dict[str, object]:
+    replies = seal.close(json.dumps(list(kept), ensure_ascii=False))
+    return {"text": None, "answered_at": now, "next_at": until, "replies": replies}
 
 
 def _waiting(seal: Seal, row: ChatWaiting) -> Waiting | None:

@@ -72,6 +72,15 @@ UnitOption = Annotated[
     str | None, typer.Option("--unit", help="The unit they work for; by default the subdistrict's own hall.")
 ]
 RoleOption = Annotated[Role, typer.Option("--role", help="What the holder may do.")]
+InstanceOption = Annotated[
+    int,
+    typer.Option(
+        "--instance",
+        min=0,
+        max=99,
+        help="Which of several behind a proxy (docs/operations.md): it listens so many ports above the usual one.",
+    ),
+]
 
 
 def app() -> None:
@@ -416,21 +425,21 @@ def revoke_token(number: Annotated[int, typer.Argument(help="Its number in `toke
 
 
 @serve.command("rasa")
-def serve_rasa() -> None:
+def serve_rasa(instance: InstanceOption = 0) -> None:
     """Run Rasa on the loopback address, its HTTP API closed."""
-    processes.run_rasa(read_settings())
+    processes.run_rasa(read_settings().instance("rasa", instance))
 
 
 @serve.command("actions")
-def serve_actions() -> None:
+def serve_actions(instance: InstanceOption = 0) -> None:
     """Run the action server on the loopback address."""
-    processes.run_actions(Services(read_settings()))
+    processes.run_actions(Services(read_settings().instance("actions", instance)))
 
 
 @serve.command("web")
-def serve_web() -> None:
+def serve_web(instance: InstanceOption = 0) -> None:
     """Run the web process."""
-    processes.run_web(Services(read_settings()))
+    processes.run_web(Services(read_settings().instance("web", instance)))
 
 
 @serve.command("desk")

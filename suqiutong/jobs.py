@@ -77,7 +77,7 @@ def clean(services: Services) -> int:
         done += purge_transcripts(session, now - TRANSCRIPT_RETENTION)
         done += choices.purge_choices(session, now - choices.RETENTION)
         done += drafts.drop_old_calls(session, now=now)
-        done += waiting.purge(session, now - timedelta(hours=services.settings.session_hours))
+        done += waiting.purge(session, now)
         sessions.drop_ended(session, now=now, longest=timedelta(hours=services.settings.desk_session_hours))
     with services.writing() as session:
         done += purge_outbox(session, now=now)

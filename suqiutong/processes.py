@@ -10,6 +10,8 @@ import resource
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
+from sqlalchemy.engine import make_url
+
 from suqiutong import rasa
 from suqiutong.settings import ROOT, Settings, read_secret
 from suqiutong.wiring import Services
@@ -56,12 +58,21 @@ def run_rasa(settings: Settings) -> None:
 
 
 def rasa_environment(settings: Settings) -> dict[str, str]:
-    """The environment of Rasa, with the file of its conversations and the key that seals them."""
+    """The environment of Rasa, with the address of its conversations and the key that seals them."""
     key = hmac.digest(read_secret(settings.data_folder), b"rasa conversations", "sha256")
     return rasa.bot_environment() | {
-        "SUQIUTONG_CONVERSATIONS": str(settings.data_folder / "conversations.db"),
+        "SUQIUTONG_CONVERSATIONS": conversations_address(settings),
         "SUQIUTONG_CONVERSATIONS_KEY": base64.urlsafe_b64encode(key).decode(),
     }
+
+
+def conversations_address(settings: Settings) -> str:
+    """Where Rasa keeps its conversations: a file, or PostgreSQL with all else, where every Rasa finds them."""
+    url = make_url(settings.database)
+    if url.get_backend_name() != "postgresql":
+        return f"sqlite:///{settings.data_folder / 'conversations.db'}"
+    # The driver of the product is not in the environment of Rasa.
+    return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
 def run_actions(services: Services) -> None:

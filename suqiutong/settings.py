@@ -50,6 +50,17 @@ def check_networks(text: str) -> str:
     return text
 
 
+def check_redis(address: str) -> str:
+    """An address of Redis, or none, as it is.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if address and not address.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must be an address such as redis://10.0.0.3:6379/0")
+    return address
+
+
 class Settings(BaseSettings):
     """What can be set. Relative paths start at the checkout."""
 
@@ -129,10 +140,10 @@ class Settings(BaseSettings):
         description="Address that takes every message to residents and units as JSON, with an `Idempotency-Key`; "
         "empty: they stay in the inboxes of the product.",
     )
-    queue_url: str = Field(
+    queue_url: Annotated[str, AfterValidator(check_redis)] = Field(
         default="",
-        description="Address of the Redis that the workers of several machines share; empty: `queue.db` in the data "
-        "folder.",
+        description="Address of the Redis that several processes or machines share, for the worker's queue and for the "
+        "limits of pace; empty: `queue.db` in the data folder, and each process counts by itself.",
     )
     base_pipeline: Literal["lac", "zh_core_web_sm"] = Field(
         default="lac",
@@ -266,6 +277,16 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """SQLAlchemy address of the database."""
         return self.database_url or f"sqlite:///{self.data_folder / 'suqiutong.db'}"
+
+    def instance(self, process: Literal["web", "rasa", "actions"], number: int) -> Settings:
+        """The settings of one of several processes of a kind, which a proxy stands in front of on their usual port.
+
+        Args:
+            process: Its kind.
+            number: 0 for the only one of its kind; the others listen so many ports above the usual one.
+        """
+        ports = (f"{process}_port", f"{process}_metrics_port")
+        return self.model_copy(update={name: port + number for name in ports if (port := getattr(self, name, 0))})
 
     @property
     def rasa_url(self) -> str:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from petitions.privacy import Keyring
     from petitions.triage import Route
     from suqiutong.assisting import Assistance
+    from web.limits import RateLimit
+    from web.shared_limits import SharedLimits
 
 logger = logging.getLogger(__name__)
 
@@ -191,6 +193,20 @@ class Services:
     def switches(self) -> Switches:
         """What is off."""
         return Switches(self.sessions, self.clock)
+
+    @cached_property
+    def _shared_limits(self) -> SharedLimits | None:
+        if not self.settings.queue_url:
+            return None
+        from web.shared_limits import SharedLimits, connect
+
+        return SharedLimits(connect(self.settings.queue_url))
+
+    def limit(self, name: str, per_minute: int) -> RateLimit:
+        """A limit of pace, counted in Redis where the settings name one, otherwise by this process alone."""
+        from web.limits import RateLimit
+
+        return RateLimit(per_minute, shared=self._shared_limits, name=name)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:

@@ -9,10 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from huey import Huey, RedisHuey, SqliteHuey, crontab
-from huey.exceptions import ConfigurationError
 
 from petitions.ticking import Ticked
-from suqiutong.errors import CommandError
 from suqiutong.heartbeats import Run, last_run, note_run
 from suqiutong.jobs import JOBS
 from suqiutong.settings import Settings
@@ -39,18 +37,11 @@ SELDOM_HOURS = {"photos": 3, "write_texts": 30, "recompute": 30, "clean": 30}
 
 
 def make_queue(settings: Settings) -> Huey:
-    """Where Huey keeps its tasks: a file in the data folder, or Redis.
-
-    Raises:
-        CommandError: Redis is set but its package is not installed.
-    """
+    """Where Huey keeps its tasks: a file in the data folder, or Redis."""
     if not settings.queue_url:
         settings.data_folder.mkdir(parents=True, exist_ok=True)
         return SqliteHuey("suqiutong", filename=str(settings.data_folder / QUEUE), utc=True, results=False)
-    try:
-        return RedisHuey("suqiutong", url=settings.queue_url, utc=True, results=False)
-    except ConfigurationError as error:
-        raise CommandError("SUQIUTONG_QUEUE_URL: install the package redis") from error
+    return RedisHuey("suqiutong", url=settings.queue_url, utc=True, results=False)
 
 
 def add_jobs(queue: Huey, services: Services) -> dict[str, Any]:

@@ -73,11 +73,15 @@ class PostgresqlServer:
 
 
 @contextmanager
-def postgresql_server() -> Iterator[URL]:
-    """A new server, gone with all its data afterwards; its address, as a superuser."""
+def postgresql_server(options: Sequence[str] = OPTIONS) -> Iterator[URL]:
+    """A new server gone with all its data afterwards; its address, as a superuser.
+
+    Args:
+        options: Its settings.
+    """
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
-        server = PostgresqlServer(folder, folder / "data", OPTIONS)
+        server = PostgresqlServer(folder, folder / "data", options)
         server.start()
         try:
             yield server.url
@@ -85,6 +89,13 @@ def postgresql_server() -> Iterator[URL]:
             server.stop()
     finally:
         shutil.rmtree(folder)
+
+
+def restart(server: URL) -> None:
+    """Start a server anew with the same settings, whoever speaks with it."""
+    folder = Path(str(server.query["host"]))
+    control = _binaries(folder, _account()) / "pg_ctl"
+    _run(control, "-D", folder / "data", "-w", "-m", "fast", "-l", folder / "log", "restart")
 
 
 def _account() -> str | None:

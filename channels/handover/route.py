@@ -16,7 +16,6 @@ from channels.handover.rules import own_hours
 from channels.services import Services
 from channels.store import RESIDENT
 from channels.texts import say
-from web.limits import RateLimit
 from web.requests import address_of, check_origin
 
 # A page asks every few seconds and tells while somebody types; a service hall shares one address.
@@ -26,7 +25,7 @@ PER_MINUTE = 2_000
 def handover_router(services: Services, conversations: Conversations) -> APIRouter:
     """`GET /chat/person` and `POST /chat/typing`."""
     router = APIRouter(prefix="/chat")
-    limit = RateLimit(PER_MINUTE)
+    limit = services.limit("handover", PER_MINUTE)
 
     def conversation_of(request: Request) -> str | None:
         if (wait_seconds := limit.take(address_of(request))) is not None:

@@ -161,7 +161,7 @@ class Door:
                 self._services.sessions, lambda session: store.forget(session, self._box, openid)
             )
         if conversation is not None:
-            self._chat.fresh.forget(conversation)
+            await run_in_threadpool(self._chat.late.forget, conversation)
             logger.info("wechat_forgotten conversation=%s", conversation)
 
     async def _warn(self, inbound: Inbound, text: str) -> str:

@@ -295,7 +295,8 @@ def test_the_code_of_a_ticket_that_comes_late_is_shown_on_the_page_and_to_a_repe
         assert CODE not in str(session.scalars(select(ChatMessage.payload)).all())
         assert CODE not in str(session.scalars(select(ChatWaiting.replies)).all())
     with services.sessions() as session:
-        assert waiting.purge(session, services.clock() + timedelta(hours=1)) == 1
+        assert waiting.purge(session, services.clock() + timedelta(hours=11)) == 0
+        assert waiting.purge(session, services.clock() + timedelta(hours=13)) == 1
 
 
 def test_a_petition_that_was_filed_without_a_word_is_told_with_its_code_and_not_filed_again(services, monkeypatch):

@@ -37,10 +37,9 @@ from petitions.search import has_unread
 from petitions.ticking import tick
 from storage import begin_writing
 from suqiutong import jobs
-from suqiutong.errors import CommandError
 from suqiutong.settings import Settings
 from suqiutong.wiring import Services
-from suqiutong.worker import SCHEDULE, add_jobs, make_queue
+from suqiutong.worker import SCHEDULE, add_jobs
 from telemetry.logs import in_request, request_id
 from tests.conftest import ROOT, product_environment, run_command
 from tests.integration.cases import DISTRICT, HALL, NOW, STATION, file_case, person, route, step
@@ -428,11 +427,6 @@ def test_a_job_that_fails_is_a_line_without_words(services: ClockedServices, mon
     add_jobs(MemoryHuey(results=False), services)["tick"].call_local()
     assert "job_failed job=tick trace=ValueError@worker.py:" in caplog.text
     assert "王小红" not in caplog.text
-
-
-def test_redis_without_its_package_is_told(services: ClockedServices) -> None:
-    with pytest.raises(CommandError, match="install the package redis"):
-        make_queue(services.settings.model_copy(update={"queue_url": "redis://127.0.0.1:9/0"}))
 
 
 def test_the_worker_does_what_it_missed_and_stops_when_told(tmp_path, database_url: str, engine: Engine) -> None:

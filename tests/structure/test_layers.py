@@ -27,6 +27,7 @@ MAY_IMPORT = {
         "language",
         "jurisdiction",
         "storage",
+        "web",
     },
     "bot": set(),
 }

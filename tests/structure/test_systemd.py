@@ -67,6 +67,26 @@ def test_every_process_has_a_unit_that_is_started_again():
         assert unit["Unit"]["PartOf"] == unit["Install"]["WantedBy"] == ["suqiutong.target"]
 
 
+@pytest.mark.parametrize("name", ["web", "actions", "rasa"])
+def test_one_of_several_processes_is_run_as_the_only_one_is(name):
+    one, several = (read(ROOT / "ops" / "systemd" / f"suqiutong-{name}{end}.service") for end in ("", "@"))
+    assert several["Service"].pop("ExecStart") == [f"{PROGRAM} serve {name} --instance %i"]
+    del one["Service"]["ExecStart"]
+    assert several["Service"] == one["Service"]
+    for key in ("Requires", "PartOf", "StartLimitIntervalSec", "StartLimitBurst"):
+        assert several["Unit"][key] == one["Unit"][key]
+    assert several["Install"] == one["Install"]
+    assert "--instance" in [word for option in option_words("serve", name) for word in option]
+
+
+def option_words(*path):
+    """The options of a command, as they are typed."""
+    command = get_command(commands)
+    for word in path:
+        command = command.commands[word]
+    return [parameter.opts for parameter in command.params]
+
+
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
 def test_a_unit_calls_a_command_that_exists_and_touches_little(path):
     service = read(path)["Service"]

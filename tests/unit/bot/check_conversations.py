@@ -1,20 +1,19 @@
-"""Runs in the environment of the bot, which has no pytest: keeps a conversation, opens the file anew, and prints what
-is found as JSON.
+"""Runs in the environment of the bot, which has no pytest: keeps a conversation at the address given, opens it anew,
+and prints what is found as JSON.
 """
 
 import asyncio
 import json
 import os
 import sys
-import tempfile
-from pathlib import Path
+import time
 
 from cryptography.fernet import Fernet
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, ActiveLoop, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.conversations import FILE, KEPT_SECONDS, KEY, SealedConversations, SealedTrackerStore
+from bot.conversations import ADDRESS, KEPT_SECONDS, KEY, SealedConversations, SealedTrackerStore
 
 DOMAIN = {
     "intents": ["file_petition"],
@@ -59,11 +58,10 @@ async def talk_long(domain):
     }
 
 
-async def main(words):
+async def main(words, address):
     domain = Domain.from_dict(DOMAIN)
-    folder = Path(tempfile.mkdtemp())
     in_memory = SealedTrackerStore(domain)
-    os.environ[FILE], os.environ[KEY] = str(folder / "conversations.db"), Fernet.generate_key().decode()
+    os.environ[ADDRESS], os.environ[KEY] = address, Fernet.generate_key().decode()
     tracker = DialogueStateTracker.from_events(
         "talk",
         [ActionExecuted("action_listen"), UserUttered(words), SlotSet("petition_draft", {"matter": words})],
@@ -72,25 +70,30 @@ async def main(words):
     await SealedTrackerStore(domain).save(tracker)
     anew = SealedTrackerStore(domain)
     found = await anew.retrieve("talk")
-    raw = b"".join(path.read_bytes() for path in folder.iterdir())
-    now = [0.0]
-    kept = SealedConversations(folder / "old.db", Fernet.generate_key(), lambda: now[0])
+    keys = list(await anew.keys())
+    now = [time.time() + KEPT_SECONDS / 2]
+    kept = SealedConversations(address, os.environ[KEY].encode(), lambda: now[0])
     kept["old"] = "words"
-    now[0] = KEPT_SECONDS + 1
-    left = SealedConversations(folder / "old.db", Fernet.generate_key(), lambda: now[0])
+    kept["old"] = "other words"
+    both, other = sorted(kept), kept["old"]
+    now[0] += KEPT_SECONDS * 2
+    left = SealedConversations(address, Fernet.generate_key(), lambda: now[0])
     left["new"] = "words"
+    after_a_while = list(left)
+    del left["new"]
     return {
         "memory": type(in_memory.store).__name__,
         "draft": found.get_slot("petition_draft"),
         "said": found.latest_message.text,
         "unknown": await anew.retrieve("nobody"),
-        "keys": list(await anew.keys()),
-        "is_sealed": words.encode() not in raw and json.dumps(words).encode() not in raw,
-        "mode": oct((folder / "conversations.db").stat().st_mode & 0o777),
-        "after_a_while": list(left),
+        "keys": keys,
+        "both": both,
+        "other": other,
+        "after_a_while": after_a_while,
+        "deleted": [len(left), "new" in left, left.get("new")],
         "long": await talk_long(domain),
     }
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main(json.load(sys.stdin))), ensure_ascii=False))  # noqa: T201 - read by the test
+    print(json.dumps(asyncio.run(main(json.load(sys.stdin), sys.argv[1])), ensure_ascii=False))  # noqa: T201 - read by the test

@@ -23,6 +23,7 @@ from storage import Base
 from storage.switches import Switches
 from suqiutong.assisting import assist
 from suqiutong.database import make_engine
+from web.limits import RateLimit
 
 THREADS = ThreadPoolExecutor(2)
 _NUMBERS = itertools.count()
@@ -184,6 +185,9 @@ class FakeServices:
     def clock(self) -> datetime:
         return NOW
 
+    def limit(self, name: str, per_minute: int) -> RateLimit:
+        return RateLimit(per_minute, name=name)
+
     def triage(self, text: str) -> FakeJson:  # noqa: ARG002
         return FakeJson(ROUTE)
 
@@ -218,6 +222,7 @@ class FakeRasa:
         if self.is_down:
             raise httpx.ConnectError("refused", request=request)
         body = json.loads(request.content)
+        assert request.headers["X-Conversation"] == body["sender"]
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(self.pause_seconds)

@@ -45,6 +45,16 @@ def test_inner_servers_are_reached_on_the_loopback_address():
     assert found.actions_url == "http://127.0.0.1:6055/webhook"
 
 
+def test_one_of_several_processes_listens_above_the_port_on_which_the_others_look_for_it():
+    given = settings(rasa_port=6005, actions_port=6055, actions_metrics_port=9110)
+    rasa, actions, web = (given.instance(name, 2) for name in ("rasa", "actions", "web"))
+    assert (rasa.rasa_port, rasa.actions_url) == (6007, "http://127.0.0.1:6055/webhook")
+    assert (actions.actions_port, actions.actions_metrics_port) == (6057, 9112)
+    assert (web.web_port, web.rasa_url) == (8002, "http://127.0.0.1:6005")
+    assert given.instance("actions", 0) == given
+    assert settings().instance("actions", 1).actions_metrics_port == 0
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -55,6 +65,7 @@ def test_inner_servers_are_reached_on_the_loopback_address():
         ("EMBED_ORIGINS", "https://a.test/page"),
         ("EMBED_ORIGINS", "https://a.test; script-src *"),
         ("KIOSK_ADDRESSES", "10.0.0.0/8, hall"),
+        ("QUEUE_URL", "10.0.0.3:6379"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(monkeypatch, name, value):
