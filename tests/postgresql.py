@@ -56,6 +56,10 @@ class PostgresqlServer:
         """Start it and wait until it answers."""
         self._control("start", "-l", self._log, "-o", " ".join(f"-c {option}" for option in self._options))
 
+    def restart(self) -> None:
+        """Start it anew, whoever speaks with it."""
+        self._control("restart", "-m", "fast", "-l", self._log)
+
     def stop(self) -> None:
         """Stop it at once, as a failure would: what is to last must have reached the disk."""
         self._control("stop", "-m", "immediate")
@@ -73,29 +77,25 @@ class PostgresqlServer:
 
 
 @contextmanager
-def postgresql_server(options: Sequence[str] = OPTIONS) -> Iterator[URL]:
-    """A new server gone with all its data afterwards; its address, as a superuser.
-
-    Args:
-        options: Its settings.
-    """
+def running_server(options: Sequence[str] = OPTIONS) -> Iterator[PostgresqlServer]:
+    """A new server with these settings, gone with all its data afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
         server = PostgresqlServer(folder, folder / "data", options)
         server.start()
         try:
-            yield server.url
+            yield server
         finally:
             server.stop()
     finally:
         shutil.rmtree(folder)
 
 
-def restart(server: URL) -> None:
-    """Start a server anew with the same settings, whoever speaks with it."""
-    folder = Path(str(server.query["host"]))
-    control = _binaries(folder, _account()) / "pg_ctl"
-    _run(control, "-D", folder / "data", "-w", "-m", "fast", "-l", folder / "log", "restart")
+@contextmanager
+def postgresql_server() -> Iterator[URL]:
+    """The address of a server for tests, as a superuser."""
+    with running_server() as server:
+        yield server.url
 
 
 def _account() -> str | None:

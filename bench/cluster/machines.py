@@ -15,10 +15,9 @@ from pathlib import Path
 
 import httpx
 import psutil
-from sqlalchemy.engine import URL
 
 from suqiutong.settings import ROOT
-from tests.postgresql import postgresql_server
+from tests.postgresql import PostgresqlServer, running_server
 
 PACKAGES = {"nginx": "nginx", "redis-server": "redis-server", "openssl": "openssl"}
 CONFIGURATION = ROOT / "ops" / "nginx"
@@ -43,10 +42,10 @@ class Cluster:
     Args:
         scratch: Folder of data, configurations and logs.
         first_port: The first of sixty ports.
-        database: Address of PostgreSQL.
+        database: The server of PostgreSQL.
     """
 
-    def __init__(self, scratch: Path, first_port: int, database: URL) -> None:
+    def __init__(self, scratch: Path, first_port: int, database: PostgresqlServer) -> None:
         self.scratch = scratch
         self.first_port = first_port
         self.database = database
@@ -56,7 +55,7 @@ class Cluster:
             "SUQIUTONG_DATA": str(scratch / "data"),
             "SUQIUTONG_KNOWLEDGE": "var/knowledge",
             "SUQIUTONG_MODELS": "var/models",
-            "SUQIUTONG_DATABASE_URL": database.render_as_string(hide_password=False),
+            "SUQIUTONG_DATABASE_URL": database.url.render_as_string(hide_password=False),
             "SUQIUTONG_QUEUE_URL": f"redis://127.0.0.1:{first_port + REDIS}/0",
             "SUQIUTONG_PUBLIC_URL": self.door,
             "SUQIUTONG_DESK_BEHIND_PROXY": "true",
@@ -134,7 +133,7 @@ class Cluster:
         return {name: sum(one.memory_full_info().pss for one in family) / 1e6 for name, family in families.items()}
 
     def _postmaster(self) -> psutil.Process:
-        lines = (Path(str(self.database.query["host"])) / "data" / "postmaster.pid").read_text().splitlines()
+        lines = (Path(str(self.database.url.query["host"])) / "data" / "postmaster.pid").read_text().splitlines()
         return psutil.Process(int(lines[0]))
 
     def _parts(self) -> dict[str, Part]:
@@ -209,7 +208,7 @@ def running_cluster(scratch: Path, first_port: int) -> Iterator[Cluster]:
     if missing := [package for program, package in PACKAGES.items() if not shutil.which(program)]:
         sys.exit(f"install first: apt-get install --no-install-recommends {' '.join(missing)}")
     with ExitStack() as stack:
-        database = stack.enter_context(postgresql_server(("listen_addresses=", "max_connections=200")))
+        database = stack.enter_context(running_server(["max_connections=200"]))
         cluster = Cluster(scratch, first_port, database)
         stack.callback(cluster.stop_all)
         cluster.configure()

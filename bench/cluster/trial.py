@@ -24,7 +24,6 @@ from bench.cluster.machines import Cluster, running_cluster
 from bench.cluster.residents import Residents, Sent, check_all, wait_until_stored
 from suqiutong.settings import Settings
 from suqiutong.worker import last_runs
-from tests.postgresql import restart
 
 # A server that failed is left alone so long by nginx (`ops/nginx/several.conf`), with a little time above it.
 SETTLE_SECONDS = 12
@@ -107,7 +106,7 @@ def redis_gone(cluster: Cluster) -> None:
 
 def database_restarted(cluster: Cluster) -> None:
     """Starts PostgreSQL anew under everybody's hands."""
-    restart(cluster.database)
+    cluster.database.restart()
 
 
 PROCESSES = ("web-1", "web-2", "actions-1", "actions-2", "rasa-1", "rasa-2", "worker", "desk")
