@@ -38,7 +38,7 @@ def selecting(path):
             selects = [call for call in calls if call.func.id == "select"]
             names = {name.id for call in selects for name in ast.walk(call) if isinstance(name, ast.Name)}
             if names & SHOWN:
-                yield node.name, any(call.func.id == "visible_to" for call in calls)
+                yield node.name, any(call.func.id in {"visible_to", "visible_parts"} for call in calls)
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
