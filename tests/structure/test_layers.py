@@ -29,7 +29,7 @@ MAY_IMPORT = {
         "storage",
         "web",
     },
-    "bot": set(),
+    "bot": {"language"},
 }
 FRAMEWORKS = {"rasa", "rasa_sdk", "fastapi", "starlette", "sanic", "uvicorn", "httpx", "jinja2"}
 # What every package may use: log lines and counts belong to no layer.
