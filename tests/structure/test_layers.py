@@ -80,6 +80,17 @@ def test_imports_follow_the_layers(path):
         assert not roots & FRAMEWORKS
 
 
+@pytest.mark.parametrize("path", [path for path in FILES if path.parts[0] == "bot"], ids=str)
+def test_rasa_shares_the_encoder_alone(path):
+    shared = [(module, names) for module, names in imports(path) if module.partition(".")[0] == "language"]
+    assert all(module == "language" and names == {"e5"} for module, names in shared)
+
+
+def test_the_encoder_needs_nothing_else_of_ours():
+    roots = {module for name in ("e5", "weights") for module, _ in imports(Path("language", f"{name}.py"))}
+    assert {root for root in roots if root.partition(".")[0] in MAY_IMPORT} == {"language.weights"}
+
+
 @pytest.mark.parametrize("path", WITHOUT_SQL, ids=str)
 def test_no_sql_in_actions_and_routes(path):
     for module, names in imports(path):
