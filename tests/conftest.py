@@ -15,10 +15,21 @@ from pathlib import Path
 import httpx
 import pytest
 
+from suqiutong import database
+
 pytest_plugins = ("tests.wordless",)
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 400
+PRAGMAS = database._PRAGMAS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """SQLite waits for no disk: nothing here has to outlive a power cut, and thousands of databases would wait."""
+    database._PRAGMAS = tuple(pragma.replace("synchronous=FULL", "synchronous=OFF") for pragma in PRAGMAS)
+    yield
+    database._PRAGMAS = PRAGMAS
 
 
 @dataclass(frozen=True)

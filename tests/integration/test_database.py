@@ -7,11 +7,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from suqiutong import database
 from suqiutong.cli import _upgrade
 from suqiutong.database import current, is_missing, make_engine, newest, upgrade
 from suqiutong.errors import CommandError
 from suqiutong.settings import Settings
 from suqiutong.wiring import Services
+from tests.conftest import PRAGMAS
 
 
 def test_a_deleted_row_is_not_left_in_the_file(tmp_path):
@@ -125,8 +127,9 @@ def test_a_database_that_was_lost_is_not_replaced_by_an_empty_one(tmp_path):
     upgrade_all()
 
 
-def test_what_is_committed_is_on_the_disk(engine):
-    with engine.connect() as connection:
+def test_what_is_committed_is_on_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "_PRAGMAS", PRAGMAS)
+    with make_engine(f"sqlite:///{tmp_path / 'test.db'}").connect() as connection:
         # 2 is FULL: every commit waits for the disk.
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
 
