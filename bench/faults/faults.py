@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
+from redis.exceptions import RedisError
 
 from bench.faults.databases import KINDS
 from bench.faults.keeper import NAMES
@@ -80,7 +81,10 @@ def killed(world: World, *, name: str) -> Iterator[None]:
 
 def worker_works(world: World) -> bool:
     """Whether the worker has done its jobs since the fault ended."""
-    runs = last_runs(world.settings)
+    try:
+        runs = last_runs(world.settings)
+    except RedisError:
+        return False  # it is only just starting
     return bool(runs) and all(runs[job].ended_at > world.ended_at for job in ("deliver", "tick")) and world.answers()
 
 
@@ -250,9 +254,12 @@ class Redis:
 def with_redis(world: World) -> Iterator[dict[str, str]]:
     """The queue of the worker is in Redis, as it is where there are several machines."""
     world.redis = redis = Redis(world.scratch / "redis")
+    kept = world.settings
+    world.settings = kept.model_copy(update={"queue_url": redis.url})
     try:
         yield {"SUQIUTONG_QUEUE_URL": redis.url}
     finally:
+        world.settings = kept
         redis.kill()
 
 
