@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+import time
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
@@ -35,5 +35,5 @@ class Tokens:
             value, signed_at = self._serializer.loads(token, return_timestamp=True)
         except (BadData, UnicodeError):
             return None
-        is_expired = (datetime.now(UTC) - signed_at).total_seconds() > self._seconds
+        is_expired = time.time() - signed_at.timestamp() > self._seconds
         return value if isinstance(value, str) and not is_expired else None
