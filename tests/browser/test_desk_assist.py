@@ -108,6 +108,7 @@ def test_a_call_is_taken_with_keys_alone(open_page, site):
     page.locator("#row-class.current").wait_for()
     page.keyboard.press("Alt+x")
     page.locator("#row-class >> text=已标为不对").wait_for()
+    page.locator("#row-category.current").wait_for()
     assert page.evaluate("document.activeElement.id") == "text", "whoever types goes on typing"
     page.keyboard.press("Alt+ArrowDown")
     page.keyboard.press("Alt+ArrowDown")
