@@ -1,13 +1,11 @@
 """The components of the understanding pipeline, run in the environment of the bot."""
 
-import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.unit.bot.running import run_in_bot
+
 SCRIPT = Path(__file__).with_name("check_components.py")
 LONG = "你好" * 1000
 TEXTS = [
@@ -30,17 +28,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def results():
-    done = subprocess.run(
-        [ROOT / ".venv-bot" / "bin" / "python", "-W", "ignore", SCRIPT],
-        input=json.dumps(TEXTS),
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "RASA_TELEMETRY_ENABLED": "false", "CUDA_VISIBLE_DEVICES": "-1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return run_in_bot(SCRIPT, told=TEXTS)
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import base64
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,8 +10,8 @@ from sqlalchemy.engine import URL
 from suqiutong.processes import conversations_address, rasa_environment
 from suqiutong.settings import Settings
 from tests.postgresql import postgresql_server
+from tests.unit.bot.running import run_in_bot
 
-ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = Path(__file__).with_name("check_conversations.py")
 WORDS = "楼下垃圾没人清，我叫李强，13800138000"
 
@@ -29,17 +27,7 @@ def address(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(address):
-    done = subprocess.run(
-        [ROOT / ".venv-bot" / "bin" / "python", "-W", "ignore", SCRIPT, address],
-        input=json.dumps(WORDS),
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "RASA_TELEMETRY_ENABLED": "false", "CUDA_VISIBLE_DEVICES": "-1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return run_in_bot(SCRIPT, address, told=WORDS)
 
 
 def test_a_conversation_goes_on_where_it_was_after_a_restart(found):
