@@ -96,7 +96,8 @@ def _limit_postgresql(
 
 def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     if isinstance(connection, sqlite3.Connection):
-        entry.info[_PLACE] = _place_of(connection)
+        name = connection.execute("PRAGMA database_list").fetchone()[2]
+        entry.info[_PLACE] = name, _place_of(name)
         # The driver would begin a transaction as late as the first write, so that what was read before may be stale.
         connection.isolation_level = None
         try:
@@ -113,8 +114,10 @@ def _check_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry, _prox
     Raises:
         DisconnectionError: SQLAlchemy opens another connection in its place.
     """
-    if isinstance(connection, sqlite3.Connection) and _place_of(connection) != entry.info[_PLACE]:
-        raise DisconnectionError("the file of the database is another one")
+    if isinstance(connection, sqlite3.Connection):
+        name, place = entry.info[_PLACE]
+        if _place_of(name) != place:
+            raise DisconnectionError("the file of the database is another one")
 
 
 def _leave_sqlite(context: ExceptionContext) -> None:
@@ -133,9 +136,8 @@ def _leave_sqlite(context: ExceptionContext) -> None:
             context.engine.dispose()
 
 
-def _place_of(connection: sqlite3.Connection) -> tuple[int, int] | None:
-    """What tells the file that now has the name of this database from every other; None where there is none."""
-    name = connection.execute("PRAGMA database_list").fetchone()[2]
+def _place_of(name: str) -> tuple[int, int] | None:
+    """What tells the file that now has this name from every other; None where there is none."""
     try:
         found = os.stat(name)
     except OSError:
