@@ -5,17 +5,16 @@
   const live = document.querySelector('[hx-trigger*="from:body"]');
   if (!live || !window.EventSource) return;
 
-  const refresh = () => {
-    htmx.trigger(document.body, "tickets");
-    htmx.trigger(document.body, "conversations");
-  };
   let stream = null;
   let wasOpen = false;
   const open = () => {
     stream = new EventSource("/events");
     // What happened since the stream before was told to nobody.
     stream.addEventListener("open", () => {
-      if (wasOpen) refresh();
+      if (wasOpen) {
+        htmx.trigger(document.body, "tickets");
+        htmx.trigger(document.body, "conversations");
+      }
       wasOpen = true;
     });
     stream.addEventListener("tickets", (event) => {
