@@ -9,6 +9,8 @@ import os
 import sys
 import traceback
 import warnings
+from collections.abc import AsyncIterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict
 
@@ -89,6 +91,30 @@ def check_action_results_quickly() -> None:
     RemoteAction._validate_action_result = validate
 
 
+def keep_connections_to_actions() -> None:
+    """Call actions over connections that stay open: Rasa makes a new one for every action."""
+    from contextlib import asynccontextmanager
+
+    from rasa.utils.endpoints import EndpointConfig
+
+    make_session, kept = EndpointConfig.session, {}
+
+    @asynccontextmanager
+    async def session(self: EndpointConfig) -> AsyncIterator[Any]:
+        if self.url not in kept:
+            kept[self.url] = make_session(self)
+        yield kept[self.url]
+
+    EndpointConfig.session = session
+
+
+def look_for_classes_once() -> None:
+    """Remember which kinds of events there are: Rasa goes through all of them for each event that it reads."""
+    from rasa.shared.utils import common
+
+    common.all_subclasses = lru_cache(maxsize=None)(common.all_subclasses)
+
+
 def tell_what_was_understood() -> None:
     """Have each reply begin with the intent of the message that it answers, and how sure Rasa is of it.
 
@@ -150,6 +176,8 @@ def main() -> None:
 
     log_without_words()
     check_action_results_quickly()
+    keep_connections_to_actions()
+    look_for_classes_once()
     tell_what_was_understood()
     answer_only_what_is_kept()
     serve_application(

@@ -57,8 +57,8 @@ def create_app(
     http = httpx.AsyncClient(
         base_url=settings.rasa_url,
         timeout=httpx.Timeout(settings.rasa_timeout_seconds, connect=2.0),
-        # The chat bounds how many messages are under way.
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        # Who waits for a connection gets it in turn; all at once would all finish late, and the long ones last.
+        limits=httpx.Limits(max_connections=settings.rasa_at_once),
         transport=rasa_transport,
         # Rasa is on the loopback address: a proxy meant for the internet must not carry residents' words.
         trust_env=False,

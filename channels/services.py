@@ -39,6 +39,10 @@ class ChannelSettings(Protocol):
         """A message older than that is not answered any more: the resident is asked to say it again."""
 
     @property
+    def rasa_at_once(self) -> int:
+        """Messages that Rasa is asked at once; a further one waits for its turn."""
+
+    @property
     def monitor_token(self) -> str:
         """What shows that a reader of metrics runs the product; empty: nobody has to show it."""
 

@@ -153,7 +153,6 @@ class KnowledgeBase:
         found: dict[tuple[str, int], tuple[float, Candidate, Question]] = {}
         best: tuple[float, Candidate | None] = (0.0, None)
         versions = self._versions(text, question, context)
-        self._encode_at_once(versions)
         for one in versions:
             chance, candidate = self._best(one)
             if candidate is None:
@@ -183,14 +182,8 @@ class KnowledgeBase:
             versions.append(lean_on(question, context))
         return [one for one in versions if one.terms or one.places]
 
-    def _encode_at_once(self, questions: Sequence[Question]) -> None:
-        """Let the encoder, which remembers, meet all that it will be asked for: together is faster than one by one."""
-        cores = [one.core or one.text for one in questions]
-        self.encoder.encode([*cores, *(word for one in questions for word in self.index.strange(one.terms))])
-
     def _halves(self, halves: list[Question]) -> list[Question]:
         """Two questions made of one; none when one clause would answer both: it does not tell them apart."""
-        self._encode_at_once(halves)
         clauses = [candidate.index for _, candidate in map(self._best, halves) if candidate]
         return halves if len(set(clauses)) == len(halves) else []
 

@@ -220,10 +220,6 @@ class Index:
                 return vector
         return None
 
-    def strange(self, words: Sequence[str]) -> list[str]:
-        """Those that have no vector here."""
-        return [word for word in words if word not in self._number and word not in self._asked]
-
     def rarity(self, word: str) -> float:
         """How telling a word is: 0 for one in every clause, 1 for one in none or in a single one."""
         return self._rarity.get(word, 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,9 +140,9 @@ class Memory:
         """
         cosines = self._vectors @ vector
         if left_out is None:
-            left_out = np.zeros(len(self.known), dtype=bool)
+            return Likeness(self, cosines, ~self.all(), is_whole=True)
         cosines[left_out] = _STRANGE
-        return Likeness(self, cosines, left_out)
+        return Likeness(self, cosines, left_out, is_whole=False)
 
     def all(self) -> NDArray[np.bool_]:
         """All known questions."""
@@ -156,20 +157,43 @@ class Memory:
         """Known questions that a clause answers, or that could be confused with it."""
         return self._of_clause.get((clause, is_answered), [])
 
+    def words(self, numbers: Iterable[int]) -> frozenset[str]:
+        """Words of known questions."""
+        return frozenset(word for n in numbers for word in self.known[n].terms)
+
+    def text(self, numbers: Iterable[int]) -> str:
+        """Known questions as one text, a line a question."""
+        return "\n".join(self.marked[n] for n in numbers)
+
+    @cached_property
+    def words_of_clause(self) -> dict[tuple[int, bool], frozenset[str]]:
+        """For clauses, and whether they answer, the words of their known questions."""
+        return {key: self.words(numbers) for key, numbers in self._of_clause.items()}
+
+    @cached_property
+    def text_of_clause(self) -> dict[tuple[int, bool], str]:
+        """For clauses, and whether they answer, their known questions as one text."""
+        return {key: self.text(numbers) for key, numbers in self._of_clause.items()}
+
 
 class Likeness:
     """A new question beside the known ones."""
 
-    def __init__(self, memory: Memory, cosines: Vectors, left_out: NDArray[np.bool_]) -> None:
+    def __init__(self, memory: Memory, cosines: Vectors, left_out: NDArray[np.bool_], *, is_whole: bool) -> None:
         self._memory = memory
         self._cosines = cosines
         self._left_out = left_out
+        self._is_whole = is_whole
         answered = memory._is_answered
         self._best = float(cosines[answered].max(initial=_STRANGE))
         self._best_none = float(cosines[~answered].max(initial=_STRANGE))
-        nearest = np.argsort(-cosines)[:_NEIGHBOURS]
+        # The few that count first: to sort them all would cost more than to compare them did.
+        nearest = np.arange(len(cosines))
+        if len(cosines) > _NEIGHBOURS:
+            nearest = np.argpartition(-cosines, _NEIGHBOURS)[:_NEIGHBOURS]
+        nearest = nearest[np.argsort(-cosines[nearest])]
         weights = np.exp((cosines[nearest] - cosines[nearest].max(initial=0.0)) / _REACH)
-        self._votes = list(zip(nearest, weights / (weights.sum() or 1.0), strict=True))
+        self._votes = list(zip(nearest.tolist(), weights / (weights.sum() or 1.0), strict=True))
 
     def is_new(self, clause: int) -> bool:
         """Whether no known question asks for a clause."""
@@ -191,18 +215,22 @@ class Likeness:
         none = sum(w for n, w in self._votes if not known[n].is_answered)
         return [here, here - self._best, here - self._best_none, here - confused, float(vote), float(none)]
 
-    def words(self, clause: int, *, is_answered: bool) -> set[str]:
-        """Words of the known questions of a clause."""
+    def words(self, clause: int, *, is_answered: bool) -> frozenset[str]:
+        """Words of the known questions of a clause; of a new one none."""
         if self.is_new(clause):
-            return set()
-        known = self._memory.known
-        numbers = self._memory.numbers(clause, is_answered=is_answered)
-        return {word for n in numbers if not self._left_out[n] for word in known[n].terms}
+            return frozenset()
+        if self._is_whole:
+            return self._memory.words_of_clause.get((clause, is_answered), frozenset())
+        return self._memory.words(self._left(clause, is_answered))
 
     def text(self, clause: int, *, is_answered: bool) -> str:
         """All known questions of a clause as one text, a line a question."""
-        lines, numbers = self._memory.marked, self._memory.numbers(clause, is_answered=is_answered)
-        return "\n".join(lines[n] for n in numbers if not self._left_out[n])
+        if self._is_whole:
+            return self._memory.text_of_clause.get((clause, is_answered), "")
+        return self._memory.text(self._left(clause, is_answered))
+
+    def _left(self, clause: int, is_answered: bool) -> list[int]:
+        return [n for n in self._memory.numbers(clause, is_answered=is_answered) if not self._left_out[n]]
 
     def _max(self, numbers: Sequence[int]) -> float:
         return float(self._cosines[numbers].max()) if numbers else _STRANGE

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ _REGULARISATION = 4.0
 _SMALL = 0.03
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leftover:
     """Logistic regression on the runs of one to three signs of a question, each by where it stands."""
 
@@ -66,11 +67,22 @@ class Leftover:
         }
         path.write_text(json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
 
-    def score(self, runs: Sequence[str], index: Index, likeness: Likeness, i: int) -> float:
-        """Log odds that clause `i` answers a question with these runs."""
-        stands = standings(runs, index, likeness, i)
-        weight = sum(self.weights[STANDINGS[k]].get(run, 0.0) for run, k in zip(runs, stands, strict=True))
-        return float(weight / np.sqrt(len(runs)) + self.bias)
+    @cached_property
+    def _learnt(self) -> dict[str, tuple[float, ...]]:
+        """Each run that tells something, with its weight in every standing."""
+        runs = {run for weights in self.weights.values() for run in weights}
+        return {run: tuple(self.weights[name].get(run, 0.0) for name in STANDINGS) for run in runs}
+
+    def scorer(self, runs: Sequence[str], index: Index) -> Callable[[Likeness, int], float]:
+        """What gives for a clause the log odds that it answers a question with these runs."""
+        learnt = [(run, self._learnt[run]) for run in runs if run in self._learnt]
+        telling, size = [run for run, _ in learnt], float(np.sqrt(len(runs)))
+
+        def score(likeness: Likeness, i: int) -> float:
+            stands = standings(telling, index, likeness, i)
+            return sum(weights[k] for (_, weights), k in zip(learnt, stands, strict=True)) / size + self.bias
+
+        return score
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def candidates(
     vector = encoder.encode([question.core or question.text])[0]
     likeness = index.memory.compare(vector, left_out)
     tone = wording.score(question.core, vector)
-    runs = sorted(runs_of(question.core))
+    score_leftover = leftover.scorer(sorted(runs_of(question.core)), index)
     cos_clause, cos_sentence = index.vectors["clauses"] @ vector, index.vectors["sentences"] @ vector
     words = index.word_scores(question.core)
     chosen = {int(i) for scores in (cos_clause, cos_sentence, words) for i in _best(scores)}
@@ -122,7 +122,7 @@ def candidates(
                     tone,
                     *_scope(question, index.clauses[i]),
                     *_narrowed(question, index, i),
-                    0.0 if likeness.is_new(i) else leftover.score(runs, index, likeness, i),
+                    0.0 if likeness.is_new(i) else score_leftover(likeness, i),
                 ],
                 dtype=np.float32,
             ),

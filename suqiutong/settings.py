@@ -150,6 +150,12 @@ class Settings(BaseSettings):
         description="Source of words, tags and entities: `lac`, or `zh_core_web_sm` once spaCy's model is installed.",
     )
     rasa_timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for one answer of Rasa.")
+    rasa_at_once: int = Field(
+        default=4,
+        gt=0,
+        description="Messages that one web process asks Rasa at once, about two a processor; the others wait in the "
+        "order in which they came, so that a long one holds nobody up for long. With several of Rasa: 32.",
+    )
     session_hours: int = Field(default=12, gt=0, description="How long a conversation lives after its last message.")
     late_answer_minutes: int = Field(
         default=60,

@@ -76,6 +76,7 @@ REPLIES = {
 class FakeSettings:
     rasa_url: str = "http://rasa.test"
     rasa_timeout_seconds: float = 2.0
+    rasa_at_once: int = 4
     public_url: str = "https://example.test"
     session_hours: int = 12
     late_answer_minutes: int = 60

@@ -60,7 +60,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     learnt.save(path)
     assert Leftover.load(path) == learnt
     likeness = Memory(KNOWN, np.eye(2, 384, dtype=np.float32)).compare(np.zeros(384, dtype=np.float32))
-    told = [one.score(["报名", "读书会"], INDEX, likeness, 0) for one in (learnt, Leftover.blank())]  # type: ignore[arg-type]
+    told = [one.scorer(["报名", "读书会"], INDEX)(likeness, 0) for one in (learnt, Leftover.blank())]  # type: ignore[arg-type]
     assert told[0] < 0.5
     assert told[1] == 0
 
