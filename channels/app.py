@@ -57,14 +57,17 @@ def create_app(
     http = httpx.AsyncClient(
         base_url=settings.rasa_url,
         timeout=httpx.Timeout(settings.rasa_timeout_seconds, connect=2.0),
-        # Who waits for a connection gets it in turn; all at once would all finish late, and the long ones last.
-        limits=httpx.Limits(max_connections=settings.rasa_at_once),
+        # `at_once` bounds them, and in turn: who waits for a connection of the pool may be overtaken.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
         transport=rasa_transport,
         # Rasa is on the loopback address: a proxy meant for the internet must not carry residents' words.
         trust_env=False,
     )
     rasa = RasaClient(
-        http, timeout_seconds=settings.rasa_timeout_seconds, seconds=metrics.stage_seconds.labels("understanding")
+        http,
+        timeout_seconds=settings.rasa_timeout_seconds,
+        at_once=settings.rasa_at_once,
+        seconds=metrics.stage_seconds.labels("understanding"),
     )
     chat = Chat(services, rasa, metrics)
     kiosks = Kiosks(settings.kiosk_addresses, idle_minutes=settings.kiosk_idle_minutes)

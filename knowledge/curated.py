@@ -329,9 +329,14 @@ def served(entry: CuratedEntry) -> Entry:
     return Entry(entry.id, entry.version, tuple(entry.variants), entry.answer, entry.source)
 
 
+_ENTRIES = CuratedEntry.__table__
+# Asked with every question, so that it is put together once.
+_STAMP = select(func.count(), func.coalesce(func.sum(_ENTRIES.c.version), 0)).select_from(_ENTRIES)
+
+
 def stamp(session: Session) -> tuple[int, int]:
     """What differs after any change of an entry: versions only grow, whichever transaction ends first."""
-    count, versions = session.execute(select(func.count(), func.coalesce(func.sum(CuratedEntry.version), 0))).one()
+    count, versions = session.execute(_STAMP).one()
     return int(count), int(versions)
 
 

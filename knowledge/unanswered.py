@@ -119,12 +119,14 @@ def _count(session: Session, digest: str, now: datetime) -> bool:
     found = session.execute(
         update(UnansweredQuestion).where(same).values(asks=UnansweredQuestion.asks + 1, last_asked_at=now)
     )
+    if not isinstance(found, CursorResult) or not found.rowcount:
+        return False
     session.execute(
         update(UnansweredQuestion)
         .where(same, UnansweredQuestion.state == "answered")
         .values(state="open", entry_id=None, closed_by=None, closed_at=None)
     )
-    return isinstance(found, CursorResult) and found.rowcount > 0
+    return True
 
 
 def group_unanswered(

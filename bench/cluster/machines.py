@@ -59,6 +59,7 @@ class Cluster:
             "SUQIUTONG_QUEUE_URL": f"redis://127.0.0.1:{first_port + REDIS}/0",
             "SUQIUTONG_PUBLIC_URL": self.door,
             "SUQIUTONG_DESK_BEHIND_PROXY": "true",
+            "SUQIUTONG_RASA_AT_ONCE": "32",
             "SUQIUTONG_WEB_PORT": str(first_port + WEB),
             "SUQIUTONG_RASA_PORT": str(first_port + RASA),
             "SUQIUTONG_ACTIONS_PORT": str(first_port + ACTIONS),

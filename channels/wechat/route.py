@@ -129,7 +129,11 @@ async def catch_up(services: Services) -> int:
         httpx.AsyncClient(base_url=settings.rasa_url, timeout=settings.rasa_timeout_seconds, trust_env=False) as rasa,
     ):
         metrics = Metrics()
-        chat = Chat(services, RasaClient(rasa, timeout_seconds=settings.rasa_timeout_seconds), metrics)
+        chat = Chat(
+            services,
+            RasaClient(rasa, timeout_seconds=settings.rasa_timeout_seconds, at_once=settings.rasa_at_once),
+            metrics,
+        )
         door = Door(services, chat, account, make_client(services, account, http))
         done = await door.catch_up()
         await door.finish()

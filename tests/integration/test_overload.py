@@ -11,6 +11,7 @@ from sqlalchemy.orm import sessionmaker
 from channels import late
 from channels.chat import BUSY_RETRY_SECONDS
 from channels.handover.model import Handover
+from channels.rasa import RasaClient
 from channels.store import ChatMessage
 from tests.integration.test_chat_api import chat, run, until
 from tests.integration.test_failures import waiting_count
@@ -126,3 +127,17 @@ def test_the_running_product_sheds_a_crowd_and_forgets_nobody(running):
                         await asyncio.sleep(0.2)
 
     asyncio.run(scenario())
+
+
+def test_rasa_is_asked_a_few_at_once_and_in_turn():
+    rasa, texts = FakeRasa(), [f"第{number}位" for number in range(CROWD)]
+    rasa.pause_seconds = 0.01
+
+    async def scenario():
+        async with httpx.AsyncClient(base_url="http://rasa.test", transport=rasa.transport) as http:
+            asked = RasaClient(http, timeout_seconds=5, at_once=2)
+            await asyncio.gather(*(asked.say("a", text) for text in texts))
+
+    asyncio.run(scenario())
+    assert rasa.most_at_once == 2
+    assert rasa.messages == texts
