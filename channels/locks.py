@@ -58,7 +58,7 @@ class ConversationLocks:
 
     @asynccontextmanager
     async def _hold_everywhere(self, conversation: str) -> AsyncIterator[None]:
-        if self._shared is None:
+        if self._shared is None or not self._shared.are_needed:
             yield
             return
         is_mine = await self._take(self._shared, conversation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from threading import Lock
 
 from sqlalchemy import Connection, Engine, func, select
@@ -28,23 +29,31 @@ class SharedLocks:
         self._asking = Lock()
         self._connection: Connection | None = None
 
+    @cached_property
+    def are_needed(self) -> bool:
+        """Whether other processes may hold locks; else there is nothing to take and to give back."""
+        return self._engine.dialect.name == "postgresql"
+
+    @cached_property
+    def _engine(self) -> Engine:
+        with self._sessions() as session:
+            return session.get_bind().engine
+
     def take(self, name: str) -> bool:
         """Take a lock that this process does not hold; whether it was free.
 
         Raises:
             SQLAlchemyError: the database cannot be asked.
         """
+        if not self.are_needed:
+            return True
         with self._asking:
             if self._connection is not None:
                 try:
                     return self._take(self._connection, name)
                 except SQLAlchemyError:
                     self._close()  # the server was started anew meanwhile
-            with self._sessions() as session:
-                engine = session.get_bind().engine
-            if engine.dialect.name != "postgresql":
-                return True
-            self._connection = self._connect(engine)
+            self._connection = self._connect()
             return self._take(self._connection, name)
 
     def give_back(self, name: str) -> None:
@@ -61,8 +70,8 @@ class SharedLocks:
         with self._asking:
             self._close()
 
-    def _connect(self, engine: Engine) -> Connection:
-        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    def _connect(self) -> Connection:
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         # It is never given back: out of the pool it takes the place of no other.
         connection.detach()
         return connection
