@@ -29,6 +29,7 @@ from bench.faults.databases import KINDS
 from bench.faults.faults import FAULTS, Fault
 from bench.faults.residents import Residents, Talk
 from bench.faults.world import World
+from channels.store import ChatMessage
 from channels.tokens import Tokens
 from channels.waiting import count_waiting
 from petitions.errors import PetitionError
@@ -216,10 +217,13 @@ def look(
         with Session(engine) as session:
             secret = read_secret(world.data)
             tokens = Tokens(secret, "conversation", hours=world.settings.session_hours)
-            rows = session.execute(select(Petition.conversation, Petition.number)).all()
+            tickets = session.scalars(select(ChatMessage.payload).where(ChatMessage.kind == "ticket"))
+            # A call that nobody takes, as in the evening, becomes a petition, of which the resident is told later.
+            calls = {payload["ticket"]["number"] for payload in tickets if payload.get("handover") is not None}
             numbers: dict[str, list[str]] = {}
-            for conversation, number in rows:
-                numbers.setdefault(conversation, []).append(number)
+            for conversation, number in session.execute(select(Petition.conversation, Petition.number)):
+                if number not in calls:
+                    numbers.setdefault(conversation, []).append(number)
             for talk in known:
                 filed = numbers.get(tokens.read(talk.session) or "", [])
                 double += len(filed) > 1 or (len(filed) == 1 and not talk.is_confirmed)
