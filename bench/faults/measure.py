@@ -29,7 +29,6 @@ from bench.faults.databases import KINDS
 from bench.faults.faults import FAULTS, Fault
 from bench.faults.residents import Residents, Talk
 from bench.faults.world import World
-from channels.store import ChatMessage
 from channels.tokens import Tokens
 from channels.waiting import count_waiting
 from petitions.errors import PetitionError
@@ -60,7 +59,7 @@ class Result:
         outcomes: What residents got for each attempt to say something, from the fault on until all was well.
         seconds: How long it took until all was well; None when it was not in time.
         begun: Conversations under way when the fault came.
-        went_on: How many of them came to their petition.
+        went_on: How many of them came to their petition, or to a person.
         filed: Petitions that residents were told of, in all.
         lost: Of those, how many are not there or not found by number and query code.
         double: Conversations with more petitions than one.
@@ -217,13 +216,11 @@ def look(
         with Session(engine) as session:
             secret = read_secret(world.data)
             tokens = Tokens(secret, "conversation", hours=world.settings.session_hours)
-            tickets = session.scalars(select(ChatMessage.payload).where(ChatMessage.kind == "ticket"))
             # A call that nobody takes, as in the evening, becomes a petition, of which the resident is told later.
-            calls = {payload["ticket"]["number"] for payload in tickets if payload.get("handover") is not None}
+            own = Petition.form_key.not_like("handover:%")
             numbers: dict[str, list[str]] = {}
-            for conversation, number in session.execute(select(Petition.conversation, Petition.number)):
-                if number not in calls:
-                    numbers.setdefault(conversation, []).append(number)
+            for conversation, number in session.execute(select(Petition.conversation, Petition.number).where(own)):
+                numbers.setdefault(conversation, []).append(number)
             for talk in known:
                 filed = numbers.get(tokens.read(talk.session) or "", [])
                 double += len(filed) > 1 or (len(filed) == 1 and not talk.is_confirmed)
@@ -242,7 +239,8 @@ def look(
         if talk.ending != "filed":
             say(f"  {talk.ending}: {talk.seen[-4:]}")
             talk.ending = "filed" if talk.number else talk.ending
-    went_on = sum(talk.ending == "filed" for talk in begun)
+    # Whoever gets two answers that are none is given to a person, and goes on there.
+    went_on = sum(talk.ending in {"filed", "handed_over"} for talk in begun)
     told = sum(talk.number is not None for talk in known)
     return Result(fault, world.kind, outcomes, seconds, len(begun), went_on, told, lost, double, untold, left, problem)
 
