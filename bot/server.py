@@ -10,6 +10,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict
@@ -93,8 +94,6 @@ def check_action_results_quickly() -> None:
 
 def keep_connections_to_actions() -> None:
     """Call actions over connections that stay open: Rasa makes a new one for every action."""
-    from contextlib import asynccontextmanager
-
     from rasa.utils.endpoints import EndpointConfig
 
     make_session, kept = EndpointConfig.session, {}

@@ -153,7 +153,7 @@ class RasaClient:
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, *, timeout_seconds: float, at_once: int = 4, seconds: Histogram | None = None
+        self, http: httpx.AsyncClient, *, timeout_seconds: float, at_once: int, seconds: Histogram | None = None
     ) -> None:
         self._http = http
         self._timeout_seconds = timeout_seconds

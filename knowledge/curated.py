@@ -342,11 +342,10 @@ def stamp(session: Session) -> tuple[int, int]:
 
 def count_hit(session: Session, entry_id: str, now: datetime) -> None:
     """Count that an entry was served; safe at once from threads, and no change of the entry."""
-    table = CuratedEntry.__table__
     session.execute(
         update(CuratedEntry)
         .where(CuratedEntry.id == entry_id)
-        .values({table.c.hits: table.c.hits + 1, table.c.last_hit_at: now})
+        .values({_ENTRIES.c.hits: _ENTRIES.c.hits + 1, _ENTRIES.c.last_hit_at: now})
         .execution_options(synchronize_session=False)
     )
 

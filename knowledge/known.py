@@ -140,9 +140,9 @@ class Memory:
         """
         cosines = self._vectors @ vector
         if left_out is None:
-            return Likeness(self, cosines, ~self.all(), is_whole=True)
+            left_out = np.zeros(len(self.known), dtype=bool)
         cosines[left_out] = _STRANGE
-        return Likeness(self, cosines, left_out, is_whole=False)
+        return Likeness(self, cosines, left_out)
 
     def all(self) -> NDArray[np.bool_]:
         """All known questions."""
@@ -179,11 +179,12 @@ class Memory:
 class Likeness:
     """A new question beside the known ones."""
 
-    def __init__(self, memory: Memory, cosines: Vectors, left_out: NDArray[np.bool_], *, is_whole: bool) -> None:
+    def __init__(self, memory: Memory, cosines: Vectors, left_out: NDArray[np.bool_]) -> None:
         self._memory = memory
         self._cosines = cosines
         self._left_out = left_out
-        self._is_whole = is_whole
+        # What all known questions of a clause say is kept ready; what some of them say is put together.
+        self._is_whole = not left_out.any()
         answered = memory._is_answered
         self._best = float(cosines[answered].max(initial=_STRANGE))
         self._best_none = float(cosines[~answered].max(initial=_STRANGE))

@@ -29,6 +29,8 @@ from bench.faults.databases import KINDS
 from bench.faults.faults import FAULTS, Fault
 from bench.faults.residents import Residents, Talk
 from bench.faults.world import World
+from channels.handover.filing import form_key
+from channels.handover.model import Handover
 from channels.tokens import Tokens
 from channels.waiting import count_waiting
 from petitions.errors import PetitionError
@@ -217,9 +219,10 @@ def look(
             secret = read_secret(world.data)
             tokens = Tokens(secret, "conversation", hours=world.settings.session_hours)
             # A call that nobody takes, as in the evening, becomes a petition, of which the resident is told later.
-            own = Petition.form_key.not_like("handover:%")
+            calls = [form_key(handover_id) for handover_id in session.scalars(select(Handover.id))]
+            own = select(Petition.conversation, Petition.number).where(Petition.form_key.not_in(calls))
             numbers: dict[str, list[str]] = {}
-            for conversation, number in session.execute(select(Petition.conversation, Petition.number).where(own)):
+            for conversation, number in session.execute(own):
                 numbers.setdefault(conversation, []).append(number)
             for talk in known:
                 filed = numbers.get(tokens.read(talk.session) or "", [])

@@ -634,7 +634,7 @@ def test_the_client_tells_every_failure_of_rasa(answer, pause_seconds, reason, i
         port = server.sockets[0].getsockname()[1]
         async with server, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=1) as client:
             with pytest.raises(RasaError) as raised:
-                await RasaClient(client, timeout_seconds=0.5).say("a", "你好")
+                await RasaClient(client, timeout_seconds=0.5, at_once=4).say("a", "你好")
             await raw.is_done.wait()
         assert (raised.value.reason, raised.value.retryable) == (reason, is_retryable)
 
@@ -645,7 +645,7 @@ def test_the_client_tells_a_closed_port():
     async def scenario():
         async with httpx.AsyncClient(base_url="http://127.0.0.1:9", timeout=1) as client:
             with pytest.raises(RasaError) as raised:
-                await RasaClient(client, timeout_seconds=1).say("a", "你好")
+                await RasaClient(client, timeout_seconds=1, at_once=4).say("a", "你好")
         assert (raised.value.reason, raised.value.retryable) == ("unreachable", True)
 
     asyncio.run(scenario())
@@ -659,7 +659,7 @@ def test_the_client_reads_a_reply_over_http():
         server = await asyncio.start_server(raw, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         async with server, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=1) as client:
-            messages = await RasaClient(client, timeout_seconds=1).say("a", "你好")
+            messages = await RasaClient(client, timeout_seconds=1, at_once=4).say("a", "你好")
             await raw.is_done.wait()
             return messages
 

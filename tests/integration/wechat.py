@@ -112,7 +112,7 @@ class World:
         self.services.ahead += ahead
         services = self.services
         async with make_http(services.wechat.api_url) as http, rasa_http(self.rasa) as behind:
-            chat = Chat(services, RasaClient(behind, timeout_seconds=50.0), Metrics())
+            chat = Chat(services, RasaClient(behind, timeout_seconds=50.0, at_once=4), Metrics())
             door = Door(services, chat, services.wechat, make_client(services, services.wechat, http), rules=QUICK)
             done = await door.catch_up()
             await door.finish()
@@ -168,7 +168,7 @@ async def product(services: Clocked, rasa: SlowRasa, port: int) -> AsyncIterator
     """The product's door on a port; ends with all its tasks."""
     metrics = Metrics()
     async with rasa_http(rasa) as http:
-        chat = Chat(services, RasaClient(http, timeout_seconds=50.0), metrics)
+        chat = Chat(services, RasaClient(http, timeout_seconds=50.0, at_once=4), metrics)
         app = FastAPI()
         app.include_router(wechat_router(services, chat, metrics, rules=QUICK))
         async with listening(app, port):
